@@ -1,0 +1,3 @@
+#ifndef CPLUE_SYSTEM_H
+#define CPLUE_SYSTEM_H
+#endif

@@ -1,0 +1,1 @@
+@main struct Plue { static func main() {} }
