@@ -1,0 +1,177 @@
+import OrderedCollections
+
+/// What may be in a configuration: its sections, settings and rules, over key paths of a plain struct.
+///
+/// A schema is a value and the single source: types, rules, defaults, documentation, JSON Schema, the sample file and the
+/// console's form are derived from it. See ``Settings`` for an example.
+public struct Schema<Root: Settings>: Sendable {
+    /// The same schema with the Swift types erased; what documentation and every later stage works with.
+    public let model: SectionModel
+    /// What is wrong with the schema itself, each as a sentence that names the setting; empty in a schema that can be used.
+    ///
+    /// ``ConfigManager`` refuses to start with a schema that has any; `expectConsistent(_:)` in PlueTesting finds them in a test.
+    public let contradictions: [String]
+    /// The names that key paths into `Root` have in documents.
+    let names: [PropertyName: SettingPath]
+    let assignments: [Assignment]
+    let rules: [TypedRule]
+
+    /// Copies a section's decoded values into the struct.
+    typealias Assignment = @Sendable (inout Root, DecodedSection, inout SettingsBuild) -> Void
+
+    /// A rule over the struct, with the places it blames.
+    struct TypedRule: Sendable {
+        let model: RuleModel
+        let holds: @Sendable (Root, RuleContext) -> Bool
+    }
+
+    /// Declares a schema.
+    public init(@SchemaBuilder<Root> _ declarations: () -> [SchemaElement<Root>]) {
+        var declared = SchemaDeclaration<Root>()
+        for element in declarations() { element.declare(&declared) }
+        declared.resolveRules()
+        model = declared.model
+        names = declared.names
+        assignments = declared.assignments
+        rules = declared.typedRules
+        contradictions = declared.contradictions
+    }
+
+    /// The name that a key path has in documents: `\AppSettings.server` is `server`.
+    func path(of keyPath: AnyKeyPath) -> SettingPath? { names[PropertyName(keyPath)] }
+}
+
+/// The building of a settings struct, and of the structs inside it, from decoded values; rules run where their struct is complete.
+struct SettingsBuild {
+    let context: RuleContext
+    /// Every rule that does not hold, with the full names of the settings it blames.
+    private(set) var broken: [(rule: RuleModel, blames: [SettingPath])] = []
+    private var path: SettingPath = []
+
+    init(context: RuleContext) { self.context = context }
+
+    /// The struct holding what was decoded, defaults elsewhere.
+    /// - Parameter components: Where the section is inside the one being built.
+    mutating func settings<Value: Settings>(_: Value.Type, from section: DecodedSection, at components: SettingPath = []) -> Value {
+        path += components
+        defer { path.removeLast(components.count) }
+        let schema = Value.schema
+        var settings = Value()
+        for assign in schema.assignments { assign(&settings, section, &self) }
+        for rule in schema.rules where !rule.holds(settings, context) {
+            broken.append((rule.model, rule.model.blames.map { path + $0 }))
+        }
+        return settings
+    }
+}
+
+/// The components of a setting's or section's name, outermost first.
+typealias SettingPath = [String]
+
+/// A section's decoded values: the Swift values as the struct stores them, by name.
+struct DecodedSection: Sendable {
+    var values: [String: any Sendable] = [:]
+    var sections: [String: DecodedSection] = [:]
+
+    /// Whether any layer set something in it.
+    var isEmpty: Bool { values.isEmpty && sections.allSatisfy(\.value.isEmpty) }
+}
+
+/// A property of a settings struct, as the key of a dictionary.
+///
+/// Unchecked, and sound: key paths are immutable, and every one here comes from a `Sendable` key path of a declaration
+/// (``Setting`` and ``Section`` take no other) or from appending two of those.
+struct PropertyName: Hashable, @unchecked Sendable {
+    let keyPath: AnyKeyPath
+    init(_ keyPath: AnyKeyPath) { self.keyPath = keyPath }
+}
+
+/// One declaration inside a schema: a ``Setting``, a ``Section`` or a ``Rule``.
+public struct SchemaElement<Root: Settings>: Sendable {
+    let declare: @Sendable (inout SchemaDeclaration<Root>) -> Void
+}
+
+/// Collects the declarations of a `Schema { … }`.
+@resultBuilder
+public enum SchemaBuilder<Root: Settings> {
+    public static func buildExpression(_ setting: Setting<Root>) -> [SchemaElement<Root>] { [setting.element] }
+    public static func buildExpression(_ section: Section<Root>) -> [SchemaElement<Root>] { [section.element] }
+    public static func buildExpression(_ rule: Rule<Root>) -> [SchemaElement<Root>] { [rule.element] }
+    public static func buildBlock(_ parts: [SchemaElement<Root>]...) -> [SchemaElement<Root>] { parts.flatMap(\.self) }
+    public static func buildOptional(_ part: [SchemaElement<Root>]?) -> [SchemaElement<Root>] { part ?? [] }
+    public static func buildEither(first: [SchemaElement<Root>]) -> [SchemaElement<Root>] { first }
+    public static func buildEither(second: [SchemaElement<Root>]) -> [SchemaElement<Root>] { second }
+    public static func buildArray(_ parts: [[SchemaElement<Root>]]) -> [SchemaElement<Root>] { parts.flatMap(\.self) }
+}
+
+/// A schema while its declarations are added one after another.
+struct SchemaDeclaration<Root: Settings> {
+    var model = SectionModel()
+    var names: [PropertyName: SettingPath] = [:]
+    var assignments: [Schema<Root>.Assignment] = []
+    var typedRules: [Schema<Root>.TypedRule] = []
+    var contradictions: [String] = []
+    /// Rules wait for the end: they may blame settings declared after them.
+    private var rules: [Rule<Root>] = []
+
+    mutating func add(_ setting: SettingModel, at keyPath: AnyKeyPath) {
+        if model.settings[setting.name] != nil { contradict("two settings are named '\(setting.name)'") }
+        if !isName(setting.name) { contradict("'\(setting.name)' is not a name a document can have") }
+        if setting.isRequired, setting.isOptional { contradict("'\(setting.name)' is optional and required at once") }
+        // The name of a deprecated setting is only still read; the key path's name is the one that replaces it.
+        if setting.replacement == nil {
+            if let other = names[PropertyName(keyPath)] { contradict("'\(setting.name)' and '\(other.joined())' set the same property") }
+            names[PropertyName(keyPath)] = [setting.name]
+        }
+        model.add(setting)
+    }
+
+    mutating func add(_ section: SectionModel, named name: String, at keyPath: AnyKeyPath) {
+        if model.sections[name] != nil { contradict("two sections are named '\(name)'") }
+        if !name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy({ isName(String($0)) }) || name.contains(".") {
+            contradict("'\(name)' is not a name a section can have")
+        }
+        names[PropertyName(keyPath)] = [name]
+        model.add(section, named: name)
+    }
+
+    mutating func add(_ rule: Rule<Root>) { rules.append(rule) }
+
+    /// Takes over what a subsection's schema knows: the names below it, and what is wrong with it.
+    mutating func inherit<Value>(from schema: Schema<Value>, named name: String, through keyPath: (AnyKeyPath) -> AnyKeyPath?) {
+        for (inner, path) in schema.names {
+            if let outer = keyPath(inner.keyPath) { names[PropertyName(outer)] = [name] + path }
+        }
+        contradictions += schema.contradictions.map { "in [\(name)]: \($0)" }
+    }
+
+    mutating func contradict(_ sentence: String) { contradictions.append(sentence) }
+
+    mutating func resolveRules() {
+        for rule in rules {
+            let blamed = rule.blames.map { names[PropertyName($0)] }
+            if blamed.contains(where: { $0 == nil }) {
+                contradict("rule '\(rule.name)' blames a property that no setting is declared for")
+            }
+            let row = RuleModel(name: rule.name, blames: blamed.compactMap(\.self), severity: rule.severity, check: nil)
+            model.rules.append(row)
+            typedRules.append(.init(model: row, holds: rule.holds))
+        }
+        for setting in model.settings.values {
+            if let replacement = setting.replacement, model.settings[replacement] == nil {
+                contradict("'\(setting.name)' is replaced by '\(replacement)', which does not exist")
+            }
+        }
+    }
+
+    private func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, first == UInt8(ascii: "_") || isLetter(first) else { return false }
+        return name.utf8.allSatisfy {
+            isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+        }
+    }
+
+    private func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+}

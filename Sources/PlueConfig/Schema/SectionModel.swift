@@ -1,0 +1,109 @@
+public import OrderedCollections
+
+/// A named group of settings with the Swift types erased; the whole schema is one, nameless.
+public struct SectionModel: Sendable {
+    /// One line for the reference page; empty when there is nothing to say.
+    public var summary: String
+    /// The settings by name, in the order they were declared.
+    public private(set) var settings: OrderedDictionary<String, SettingModel>
+    /// The subsections with fixed names.
+    public private(set) var sections: OrderedDictionary<String, SectionModel>
+    /// What any other subsection is like: the sections of a `[String: Settings]`, such as `[daemon.NAME]`.
+    public var anySection: Indirect<SectionModel>?
+    /// What any other key is like: the keys of a `[String: Value]`.
+    public var anySetting: SettingModel?
+    /// Whether names that are not described are let through as text; otherwise each is an error.
+    public var isOpen: Bool
+    /// Whether the section may be absent as a whole, so that what it requires is required only once it is there.
+    public var isOptional: Bool
+    /// The rules over several of its settings, in the section's own terms.
+    public var rules: [RuleModel]
+
+    public init(summary: String = "") {
+        self.summary = summary
+        settings = [:]
+        sections = [:]
+        anySection = nil
+        anySetting = nil
+        isOpen = false
+        isOptional = false
+        rules = []
+    }
+
+    /// Adds a setting; one of the same name is replaced.
+    public mutating func add(_ setting: SettingModel) {
+        settings[setting.name] = setting
+    }
+
+    /// Adds a subsection; one of the same name is replaced.
+    public mutating func add(_ section: SectionModel, named name: String) {
+        sections[name] = section
+    }
+
+    /// The section that `[name]` opens, or `nil` when the schema has none.
+    /// - Parameter name: Components divided by dots; the empty text is this section.
+    public func section(named name: some StringProtocol) -> SectionModel? {
+        var section = self
+        for component in name.split(separator: ".", omittingEmptySubsequences: false) where !name.isEmpty {
+            if let fixed = section.sections[String(component)] {
+                section = fixed
+            } else if let any = section.anySection {
+                section = any.value
+            } else if section.isOpen {
+                section = .open
+            } else {
+                return nil
+            }
+        }
+        return section
+    }
+
+    /// The setting of that name, or `nil` when the schema has none.
+    public func setting(named name: String) -> SettingModel? {
+        settings[name] ?? anySetting.map { $0.renamed(name) } ?? (isOpen ? .undeclared(name) : nil)
+    }
+
+    /// The row for a key, or `nil` when the schema has none.
+    public func setting(for key: SettingKey) -> SettingModel? {
+        section(named: key.section)?.setting(named: key.name)
+    }
+
+    /// The names of all sections with a fixed name, `server`, `server.tls`, for hints and listings.
+    public var sectionNames: [String] {
+        sections.flatMap { name, section in [name] + section.sectionNames.map { "\(name).\($0)" } }
+    }
+
+    func with(summary: String) -> SectionModel {
+        var section = self
+        section.summary = summary
+        return section
+    }
+
+    /// A section that lets everything through as text.
+    static let open: SectionModel = {
+        var section = SectionModel()
+        section.isOpen = true
+        return section
+    }()
+}
+
+/// A value behind a reference, so that a struct can contain its own kind.
+public final class Indirect<Value: Sendable>: Sendable {
+    public let value: Value
+    public init(_ value: Value) { self.value = value }
+}
+
+extension SettingModel {
+    func renamed(_ name: String) -> SettingModel {
+        SettingModel(
+            name: name, summary: summary, kind: kind, isRequired: isRequired, isSecret: isSecret, isOptional: isOptional,
+            replacement: replacement, effect: effect, defaultValue: defaultValue, constraints: constraints, decode: decode)
+    }
+
+    /// The row of a key that an open section lets through: text, optional, without rules.
+    static func undeclared(_ name: String) -> SettingModel {
+        SettingModel(name: name, summary: "", kind: .string(format: nil), isOptional: true) { text in
+            Decoded(value: text.scalar, plain: .string(text.scalar))
+        }
+    }
+}
