@@ -1,3 +1,39 @@
+// What Glibc does not import into Swift.
 #ifndef CPLUE_SYSTEM_H
 #define CPLUE_SYSTEM_H
+
+#include <stdint.h>
+
+#ifndef __clang__
+#define _Nonnull
+#define _Nullable
+#endif
+
+// A thread's cached reference to one manager's snapshot.
+//
+// Swift has no thread-local storage; a dictionary lookup per read (pthread_getspecific and a table) would cost more than
+// the read itself.
+typedef struct plue_cached_snapshot {
+    // Which manager the reference belongs to; 0 for none.
+    uint64_t owner;
+    // The publication it was taken at.
+    uint64_t version;
+    // A retained object, released when the slot is taken over and when the thread ends.
+    const void *_Nullable object;
+    // How many reads of this thread are inside `object` now; above 0 it must not be replaced.
+    uint64_t readers;
+} plue_cached_snapshot;
+
+#define PLUE_SNAPSHOT_SLOTS 4
+
+extern _Thread_local plue_cached_snapshot plue_snapshot_slots[PLUE_SNAPSHOT_SLOTS];
+
+// The calling thread's slot for a manager.
+static inline plue_cached_snapshot *_Nonnull plue_snapshot_slot(uint64_t owner) {
+    return &plue_snapshot_slots[owner % PLUE_SNAPSHOT_SLOTS];
+}
+
+// Has `release` called on every object still cached when the calling thread ends. Cheap to call again.
+void plue_snapshot_release_at_thread_end(void (*_Nonnull release)(const void *_Nonnull object));
+
 #endif

@@ -39,3 +39,15 @@ public struct ValueTree: Sendable {
 
     public init() {}
 }
+
+extension ValueTree {
+    mutating func insert(_ value: PlainValue, at path: ArraySlice<String>, isExplicit: Bool) {
+        guard let first = path.first else { return }
+        if path.count == 1 {
+            values[first] = value
+            if isExplicit { explicit.insert(first) }
+        } else {
+            sections[first, default: ValueTree()].insert(value, at: path.dropFirst(), isExplicit: isExplicit)
+        }
+    }
+}

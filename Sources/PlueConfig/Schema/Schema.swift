@@ -75,6 +75,19 @@ struct DecodedSection: Sendable {
 
     /// Whether any layer set something in it.
     var isEmpty: Bool { values.isEmpty && sections.allSatisfy(\.value.isEmpty) }
+
+    /// Puts a section's values in the place its dotted name says.
+    mutating func insert(_ values: [String: any Sendable], at name: String) {
+        insert(values, at: name.split(separator: ".")[...])
+    }
+
+    private mutating func insert(_ values: [String: any Sendable], at path: ArraySlice<Substring>) {
+        guard let first = path.first else {
+            self.values = values
+            return
+        }
+        sections[String(first), default: DecodedSection()].insert(values, at: path.dropFirst())
+    }
 }
 
 /// A property of a settings struct, as the key of a dictionary.

@@ -58,9 +58,9 @@ public struct SectionModel: Sendable {
         return section
     }
 
-    /// The setting of that name, or `nil` when the schema has none.
+    /// The setting of that name, or `nil` when the schema has none. The row of a section with free names is called `NAME`.
     public func setting(named name: String) -> SettingModel? {
-        settings[name] ?? anySetting.map { $0.renamed(name) } ?? (isOpen ? .undeclared(name) : nil)
+        settings[name] ?? anySetting ?? (isOpen ? .undeclared : nil)
     }
 
     /// The row for a key, or `nil` when the schema has none.
@@ -71,6 +71,12 @@ public struct SectionModel: Sendable {
     /// The names of all sections with a fixed name, `server`, `server.tls`, for hints and listings.
     public var sectionNames: [String] {
         sections.flatMap { name, section in [name] + section.sectionNames.map { "\(name).\($0)" } }
+    }
+
+    /// Whether a rule here or below is checked on plain values rather than by a typed schema.
+    var hasImportedRules: Bool {
+        rules.contains { $0.check != nil } || sections.values.contains { $0.hasImportedRules }
+            || (anySection?.value.hasImportedRules ?? false)
     }
 
     func with(summary: String) -> SectionModel {
@@ -94,16 +100,8 @@ public final class Indirect<Value: Sendable>: Sendable {
 }
 
 extension SettingModel {
-    func renamed(_ name: String) -> SettingModel {
-        SettingModel(
-            name: name, summary: summary, kind: kind, isRequired: isRequired, isSecret: isSecret, isOptional: isOptional,
-            replacement: replacement, effect: effect, defaultValue: defaultValue, constraints: constraints, decode: decode)
-    }
-
     /// The row of a key that an open section lets through: text, optional, without rules.
-    static func undeclared(_ name: String) -> SettingModel {
-        SettingModel(name: name, summary: "", kind: .string(format: nil), isOptional: true) { text in
-            Decoded(value: text.scalar, plain: .string(text.scalar))
-        }
+    static let undeclared = SettingModel(name: "NAME", summary: "", kind: .string(format: nil), isOptional: true) { text in
+        Decoded(value: text.scalar, plain: .string(text.scalar))
     }
 }

@@ -22,12 +22,12 @@ public struct SettingKey: Hashable, Sendable, Comparable, CustomStringConvertibl
         self.init(section: String(section), name: String(name))
     }
 
-    /// `section.key`.
-    public var description: String { section.isEmpty ? name : "\(section).\(name)" }
+    /// `section.key`; the section alone when the name is empty.
+    public var description: String { section.isEmpty ? name : name.isEmpty ? section : "\(section).\(name)" }
 
     /// The section's components and the name, as the HTTP API and swift-configuration address it.
     public var components: [String] {
-        section.split(separator: ".").map(String.init) + [name]
+        section.split(separator: ".").map(String.init) + (name.isEmpty ? [] : [name])
     }
 
     /// The key as a JSON Pointer (RFC 6901): `/server/port`.

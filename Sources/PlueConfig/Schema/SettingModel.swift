@@ -1,7 +1,8 @@
 /// One setting as every stage after the schema sees it: its row, with the Swift types erased.
 ///
-/// A typed ``Schema`` and an imported ``JSONSchema`` both become these rows; nothing downstream knows which it was.
-public struct SettingModel: Sendable {
+/// A typed ``Schema`` and an imported JSON Schema both become these rows; nothing downstream knows which it was.
+/// A class, because every setting of a snapshot refers to its row.
+public final class SettingModel: Sendable {
     /// The key inside its section.
     public let name: String
     /// One line for the reference page, the sample file and `plue explain`.

@@ -1,0 +1,49 @@
+# Two commands for a newcomer: `make run` and `make test`. Each installs what it needs and may be repeated.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+SWIFT ?= swift
+CONFIG ?= Examples/config
+ENVIRONMENT ?= development
+STATE ?= .build/run-state
+
+.PHONY: help run test check lint format bench fuzz tsan clean setup setup-tests
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@scripts/set-up
+
+setup-tests: setup
+	@scripts/set-up --tests
+
+run: setup ## build, and run the daemon on the example configuration
+	$(SWIFT) build --product plue
+	@scripts/run-example "$(CONFIG)" "$(ENVIRONMENT)" "$(STATE)"
+
+test: setup-tests ## install what the tests need, build, and run every test
+	scripts/run-tests
+
+check: lint test bench-build ## what has to hold before a change lands
+
+lint: ## format rules, strictly
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift Benchmarks/Sources Benchmarks/Package.swift
+
+format: ## apply the format rules
+	$(SWIFT) format --in-place --recursive Sources Tests Package.swift Benchmarks/Sources Benchmarks/Package.swift
+
+.PHONY: bench-build
+bench-build: setup-tests
+	$(SWIFT) build --package-path Benchmarks --scratch-path .build-bench -c release
+
+bench: setup-tests ## ratios against peers, in one run
+	$(SWIFT) run --package-path Benchmarks --scratch-path .build-bench -c release plue-bench
+
+tsan: setup-tests ## the readers and the committer under the thread sanitizer
+	SWIFT_BACKTRACE=enable=no $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'Observe|Commit|Read'
+
+fuzz: setup-tests ## the parser and substitution, for PLUE_FUZZ_SECONDS each (default 60)
+	PLUE_FUZZ_SECONDS=$${PLUE_FUZZ_SECONDS:-60} $(SWIFT) test --filter 'Fuzz'
+
+clean: ## remove what was built
+	rm -rf .build .build-bench .build-tsan

@@ -1,0 +1,69 @@
+import PlueDocuments
+
+/// The road that every candidate takes, whoever asked: read this first.
+///
+/// Up to the plan nothing here does I/O: the same candidate and schema always give the same result, with every problem
+/// found at once. ``ConfigManager`` reads candidates and carries plans out.
+struct Pipeline<Root: Settings>: Sendable {
+    let schema: Schema<Root>
+    /// The schema's model with the application's own sections, if it has some.
+    let model: SectionModel
+    let services: ServiceSet<Root>
+    let files: any FileAccess
+
+    /// Takes a candidate from its texts to the plan of what it would change.
+    func plan(_ candidate: Candidate, beside running: Snapshot<Root>?) throws(Rejection) -> Planned<Root> {
+        let documents = try parse(candidate)                                                    // Parse: PlueDocuments
+        let (layers, overrideProblems) = stack(documents, under: candidate, for: model)         // Layer/
+        let resolution = resolve(layers, with: model, in: candidate)                            // Resolve/
+        let (snapshot, problems) = Snapshot.validate(                                           // Validate/
+            resolution, by: schema, including: model, digest: candidate.digest,
+            in: RuleContext(environment: candidate.environment, files: files), beside: running)
+        let all = (overrideProblems + resolution.problems + problems).sortedByPlace()
+        guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all) }
+        let plan = Plan(from: running, to: snapshot, services: services, warnings: all)         // Plan/
+        return Planned(candidate: candidate, snapshot: snapshot, plan: plan, layers: layers)
+    }
+
+    /// Parses the documents, all or none, and reports everything that is wrong with any of them.
+    private func parse(_ candidate: Candidate) throws(Rejection) -> [ParsedDocument] {
+        var documents: [ParsedDocument] = []
+        var problems = candidate.problems
+        for text in candidate.documents {
+            do {
+                let document = try Document(parsing: text.bytes, name: text.displayName)
+                problems += Profile(document, role: text.role).problems
+                documents.append(ParsedDocument(document: document, role: text.role))
+            } catch {
+                let lines = SourceLines(text.bytes)
+                let visibility = LineVisibility(model)
+                problems += error.problems.map { Diagnostic($0, inFile: text.displayName, text: lines, visibility: visibility) }
+            }
+        }
+        guard !problems.hasErrors else { throw Rejection(phase: .parse, diagnostics: problems.sortedByPlace()) }
+        return documents
+    }
+}
+
+/// A document and the layer it is.
+struct ParsedDocument: Sendable {
+    let document: Document
+    let role: SourceText.Role
+}
+
+/// A candidate that passed every check, and what committing it would do.
+public struct Planned<Root: Settings>: Sendable {
+    public let candidate: Candidate
+    public let snapshot: Snapshot<Root>
+    public let plan: Plan
+    /// Every layer's values, for `explain`.
+    public let layers: LayerStack
+}
+
+/// Why a candidate goes no further; nothing has been touched.
+public struct Rejection: Error, Sendable {
+    /// The stage that refused it.
+    public let phase: Attempt.Phase
+    /// Everything that is wrong, by place; warnings included.
+    public let diagnostics: [Diagnostic]
+}

@@ -1,0 +1,81 @@
+
+public import SystemPackage
+
+/// A proposed configuration as it was read: texts, variables and overrides, nothing interpreted yet.
+///
+/// Everything up to the plan is a pure function of a candidate and a schema.
+public struct Candidate: Sendable {
+    public var environment: EnvironmentName
+    /// The documents that count for the environment, lowest layer first.
+    public var documents: [SourceText]
+    /// The process's environment: `${NAME}` and `PLUE__SECTION__KEY` are looked up here.
+    public var variables: [String: String]
+    /// `--set section.key=value`, in the order they were given.
+    public var overrides: [Override]
+    /// What `${file:…}` and `${credential:…}` name, read beside the documents.
+    public var secretFiles: [FilePath: Result<String, FileReadError>]
+    /// Problems of reading and of the profile chain; a candidate that has errors here is rejected with them.
+    public var problems: [Diagnostic]
+
+    public init(
+        environment: EnvironmentName, documents: [SourceText] = [], variables: [String: String] = [:],
+        overrides: [Override] = [], secretFiles: [FilePath: Result<String, FileReadError>] = [:], problems: [Diagnostic] = []
+    ) {
+        self.environment = environment
+        self.documents = documents
+        self.variables = variables
+        self.overrides = overrides
+        self.secretFiles = secretFiles
+        self.problems = problems
+    }
+
+    /// The documents as history keeps them.
+    public var storedDocuments: [StoredDocument] {
+        documents.map { StoredDocument(name: $0.name, bytes: $0.bytes) }
+    }
+}
+
+/// One document's bytes and its place in the layers.
+public struct SourceText: Sendable {
+    /// Which layer the document belongs to.
+    public enum Role: Hashable, Sendable {
+        case base
+        case profile(EnvironmentName)
+        case dropIn(EnvironmentName)
+    }
+
+    /// Inside the configuration directory: `base.ini`, `production.d/10-limits.ini`.
+    public var name: String
+    /// As messages call it: `config/base.ini`.
+    public var displayName: String
+    public var role: Role
+    public var bytes: [UInt8]
+
+    public init(name: String, displayName: String, role: Role, bytes: [UInt8]) {
+        self.name = name
+        self.displayName = displayName
+        self.role = role
+        self.bytes = bytes
+    }
+}
+
+/// A value given on the command line or through the API, above all documents.
+public struct Override: Hashable, Sendable {
+    public var key: SettingKey
+    /// As it would be written after `=`: quotes and substitution count.
+    public var text: String
+
+    public init(key: SettingKey, text: String) {
+        self.key = key
+        self.text = text
+    }
+
+    /// Reads `section.key=value`.
+    /// - Throws: ``ConversionProblem`` saying the form expected.
+    public init(argument: String) throws(ConversionProblem) {
+        guard let equals = argument.firstIndex(of: "="), let key = SettingKey(argument[..<equals]) else {
+            throw ConversionProblem(expected: "section.key=value", hint: "for example server.port=8080")
+        }
+        self.init(key: key, text: String(argument[argument.index(after: equals)...]))
+    }
+}

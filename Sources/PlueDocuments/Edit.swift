@@ -1,0 +1,124 @@
+/// Why an edit was refused; the document is as it was.
+public struct EditError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// One sentence, without the value.
+    public let description: String
+}
+
+/// Edits change the bytes they concern and no others: comments, order, indentation, the byte order mark and line ends stay.
+extension Document {
+    /// Sets a key: replaces its value, or adds it at the end of its section, or adds the section at the end of the document.
+    /// - Parameter rawValue: As written after `=`; ``ValueText/quoted(_:)`` spells plain text.
+    /// - Throws: ``EditError`` when a name or the value cannot be written so that it reads back.
+    public mutating func set(_ key: String, in section: String, to rawValue: String) throws(EditError) {
+        let value: ValueText
+        do {
+            value = try ValueText(parsing: rawValue)
+        } catch {
+            throw EditError(description: "the value cannot be written in a document: \(error.problems.first?.message ?? "")")
+        }
+        let text = value.rawText
+        if let entry = firstEntry(section: section, key: key) {
+            try replace(entry.valueRange.indices, with: padding(before: entry, text) + text)
+        } else if let last = sections.last(where: { $0.name == section }) {
+            try insert("\(indentation(of: last))\(key) = \(text)", after: endOfSection(last))
+        } else {
+            let gap = bytes.isEmpty || sections.isEmpty ? "" : lineEnd
+            try insert("\(gap)[\(section)]\(lineEnd)\(key) = \(text)", after: bytes.count)
+        }
+        guard let entry = firstEntry(section: section, key: key), self.rawText(of: entry) == text else {
+            throw EditError(description: "'\(section).\(key)' cannot be written in the document")
+        }
+    }
+
+    /// Deletes a key's lines, so that it returns to the layer below; false when it is not set.
+    public mutating func remove(_ key: String, in section: String) throws(EditError) -> Bool {
+        guard let entry = firstEntry(section: section, key: key) else { return false }
+        try replace(lines(from: Int(entry.keyRange.start), to: Int(entry.valueRange.end)), with: "")
+        return true
+    }
+
+    /// Adds an empty section at the end, with a comment above it; does nothing when it is there.
+    public mutating func addSection(_ name: String, comment: String? = nil) throws(EditError) {
+        guard !sections.contains(where: { $0.name == name }) else { return }
+        let gap = bytes.isEmpty ? "" : lineEnd
+        let lines = comment.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map { "# \($0)\(lineEnd)" }.joined() } ?? ""
+        try insert("\(gap)\(lines)[\(name)]", after: bytes.count)
+        guard sections.contains(where: { $0.name == name }) else { throw EditError(description: "'\(name)' is not a section's name") }
+    }
+
+    /// Deletes a section wherever it is opened: its header, its keys and the comments between them. Comments above the
+    /// header stay, since they may speak of what is before it. False when there is none.
+    public mutating func removeSection(_ name: String) throws(EditError) -> Bool {
+        guard sections.contains(where: { $0.name == name }) else { return false }
+        while let index = sections.lastIndex(where: { $0.name == name }) {
+            let section = sections[index]
+            let start = lines(from: Int(section.header.start), to: Int(section.header.end)).lowerBound
+            let end = sections.indices.contains(index + 1) ? startOfComments(above: sections[index + 1]) : bytes.count
+            try replace(start..<max(start, end), with: "")
+        }
+        return true
+    }
+
+    // MARK: - Bytes
+
+    private mutating func replace(_ range: Range<Int>, with text: String) throws(EditError) {
+        var edited = bytes
+        edited.replaceSubrange(range, with: Array(text.utf8))
+        do {
+            self = try Document(parsing: edited, name: name)
+        } catch {
+            throw EditError(description: "the document would not parse any more: \(error.problems.first?.message ?? "")")
+        }
+    }
+
+    /// Inserts lines after a line's end; a last line that has no end gets one.
+    private mutating func insert(_ text: String, after offset: Int) throws(EditError) {
+        let last = offset > 0 ? bytes[offset - 1] : .newline
+        let end = last == .newline ? "" : last == .carriageReturn ? "\n" : lineEnd
+        try replace(offset..<offset, with: end + text + lineEnd)
+    }
+
+    /// CRLF when the first line ends with it.
+    private var lineEnd: String {
+        guard let newline = bytes.firstIndex(of: .newline), newline > 0, bytes[newline - 1] == .carriageReturn else { return "\n" }
+        return "\r\n"
+    }
+
+    /// The whole lines that a range touches, their ends included.
+    private func lines(from start: Int, to end: Int) -> Range<Int> {
+        let first = bytes[..<start].lastIndex(of: .newline).map { $0 + 1 } ?? 0
+        let last = bytes[min(end, bytes.count)...].firstIndex(of: .newline).map { $0 + 1 } ?? bytes.count
+        let isBOM = first == 0 && bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        return (isBOM ? 3 : first)..<max(last, isBOM ? 3 : first)
+    }
+
+    /// Past the last line of a section that says something of it: its last key, or its header.
+    private func endOfSection(_ section: Section) -> Int {
+        let end = section.entries.isEmpty ? section.header.end : entries[section.entries.upperBound - 1].valueRange.end
+        return lines(from: Int(end), to: Int(end)).upperBound
+    }
+
+    private func indentation(of section: Section) -> String {
+        guard let entry = section.entries.last.map({ entries[$0] }) else { return "" }
+        let start = Int(entry.keyRange.start)
+        let line = lines(from: start, to: start).lowerBound
+        return String(decoding: bytes[line..<max(line, start)], as: UTF8.self)
+    }
+
+    /// `key =` has no space to keep before a value that it did not have.
+    private func padding(before entry: Entry, _ text: String) -> String {
+        let start = Int(entry.valueRange.start)
+        return entry.valueRange.indices.isEmpty && !text.isEmpty && start > 0 && bytes[start - 1] == UInt8(ascii: "=") ? " " : ""
+    }
+
+    /// Where the comment lines directly above a section's header begin.
+    private func startOfComments(above section: Section) -> Int {
+        var start = lines(from: Int(section.header.start), to: Int(section.header.start)).lowerBound
+        while start > 0 {
+            let above = lines(from: start - 1, to: start - 1)
+            guard let first = bytes[above].first(where: { !$0.isSpace }), first.startsComment else { break }
+            start = above.lowerBound
+        }
+        return start
+    }
+}

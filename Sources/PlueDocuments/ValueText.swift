@@ -1,0 +1,82 @@
+/// A value that somebody wrote outside a document, `--set server.port=8080`: read by the same rules as after `=`.
+public struct ValueText: Hashable, Sendable {
+    /// The value as it was written, spaces around it taken off.
+    public let rawText: String
+    public let form: ValueForm
+    /// The value in pieces; their offsets count from the start of ``rawText``.
+    public let fragments: [Fragment]
+    private let bytes: [UInt8]
+
+    /// - Throws: ``SyntaxErrors`` when the text is not one value.
+    public init(parsing text: String) throws(SyntaxErrors) {
+        let prefix = "[v]\nv = "
+        let document = try Document(parsing: Array((prefix + text).utf8), name: "")
+        guard document.entries.count == 1, document.sections.count == 1, let entry = document.entries.first,
+            entry.form == .block || !text.utf8.contains(.newline)
+        else {
+            throw SyntaxErrors(
+                problems: PlaceFinder(Array(text.utf8)).problems([
+                    Finding(.severalLines, 0..<text.utf8.count, "a value is one line", hint: "write \"\"\"…\"\"\" around several lines")
+                ]))
+        }
+        let start = Int(entry.valueRange.start)
+        rawText = document.rawText(of: entry)
+        form = entry.form
+        fragments = document.fragments(of: entry).map { Fragment(text: $0.text, offset: $0.offset - start, isVerbatim: $0.isVerbatim) }
+        bytes = Array(rawText.utf8)
+    }
+
+    /// The value as a list; see ``Document/items(of:)``.
+    public func items() throws(SyntaxErrors) -> [Item] {
+        switch bytes.withUnsafeBufferPointer({ ValueReading($0).items(0..<$0.count, form) }) {
+        case .success(let items): return items
+        case .failure(let finding): throw SyntaxErrors(problems: PlaceFinder(bytes).problems([finding]))
+        }
+    }
+
+    /// The items of a text in which nothing is quoted or escaped: split at commas, trimmed, empty ones left out.
+    public static func literalItems(_ text: String) -> [String] {
+        text.split(separator: ",").map { item in
+            var item = item.drop { $0 == " " || $0 == "\t" }
+            while let last = item.last, last == " " || last == "\t" { item = item.dropLast() }
+            return String(item)
+        }.filter { !$0.isEmpty }
+    }
+
+    /// A spelling that reads back as exactly this text: bare where it can be, else quoted.
+    ///
+    /// A `${` in it stays text: it is never read as a substitution.
+    public static func quoted(_ text: String) -> String {
+        isBareSafe(text) ? text : doubleQuoted(text)
+    }
+
+    /// A spelling of a list that reads back as exactly these items.
+    public static func list(_ items: [String]) -> String {
+        items.map { item in
+            item.isEmpty || !isBareSafe(item) || item.utf8.contains(.comma) ? doubleQuoted(item) : item
+        }.joined(separator: ", ")
+    }
+
+    private static func isBareSafe(_ text: String) -> Bool {
+        guard let first = text.utf8.first, let last = text.utf8.last else { return true }
+        return first != .quote && first != .apostrophe && !first.isSpace && !last.isSpace
+            && text.utf8.allSatisfy { $0 != .newline && $0 != .carriageReturn && $0 != 0 } && !text.contains("${")
+    }
+
+    private static func doubleQuoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case "\r": quoted += "\\r"
+            case "\t": quoted += "\\t"
+            case "\0": quoted += "\\0"
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        // Only a verbatim `${` starts a substitution; `$${` is the spelling of a literal one.
+        return quoted.replacing("${", with: "$${") + "\""
+    }
+}
