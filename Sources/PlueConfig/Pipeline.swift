@@ -67,3 +67,13 @@ public struct Rejection: Error, Sendable {
     /// Everything that is wrong, by place; warnings included.
     public let diagnostics: [Diagnostic]
 }
+
+extension Planned {
+    /// Takes a candidate down the road up to the plan, against nothing: the check of a program that does not run.
+    /// - Parameter extraSections: The application's own sections, beside those of the settings struct.
+    public static func plan(_ candidate: Candidate, extraSections: SectionModel? = nil, files: any FileAccess = SystemFiles()) -> Result<Planned, Rejection> {
+        let model = extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
+        let pipeline = Pipeline(schema: Root.schema, model: model, services: ServiceSet<Root>(), files: files)
+        return Result { () throws(Rejection) in try pipeline.plan(candidate, beside: nil) }
+    }
+}

@@ -1,5 +1,5 @@
 import OrderedCollections
-import PlueDocuments
+public import PlueDocuments
 
 extension Diagnostic {
     /// A problem of the INI language, in a document that did parse otherwise.
@@ -28,6 +28,13 @@ extension Diagnostic {
                         file: file, line: related.start.line, column: related.start.column, endLine: related.end.line,
                         endColumn: related.end.column))
             })
+    }
+}
+
+extension Diagnostic {
+    /// A problem of the INI language alone, where no schema tells secrets apart: without the line's text.
+    public init(_ problem: SyntaxProblem, inFile file: String) {
+        self.init(problem, inFile: file, text: SourceLines([]), visibility: LineVisibility(SectionModel()))
     }
 }
 

@@ -1,3 +1,6 @@
+/// The known name that somebody who wrote `name` most likely meant; `nil` when none is close.
+public func suggestion(for name: String, among known: some Sequence<String>) -> String? { nearest(name, among: known) }
+
 /// The known name that somebody who wrote `name` most likely meant, for "did you mean …?"; `nil` when none is close.
 ///
 /// Close is a Damerau–Levenshtein distance (swapped neighbours count once) of at most a third of the name's length, at least 1;

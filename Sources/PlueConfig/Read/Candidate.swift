@@ -79,3 +79,12 @@ public struct Override: Hashable, Sendable {
         self.init(key: key, text: String(argument[argument.index(after: equals)...]))
     }
 }
+
+extension Candidate {
+    /// Whether both would come out of the road the same: the same texts, variables, overrides and secrets.
+    func isSame(as other: Candidate) -> Bool {
+        environment == other.environment && storedDocuments == other.storedDocuments && overrides == other.overrides
+            && variables == other.variables && problems == other.problems
+            && secretFiles.mapValues { try? $0.get() } == other.secretFiles.mapValues { try? $0.get() }
+    }
+}

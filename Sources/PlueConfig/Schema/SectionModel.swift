@@ -79,6 +79,15 @@ public struct SectionModel: Sendable {
             || (anySection?.value.hasImportedRules ?? false)
     }
 
+    /// This schema with another one's sections beside its own; of two sections with one name this one's stays.
+    public func merging(_ other: SectionModel) -> SectionModel {
+        var merged = self
+        for (name, section) in other.sections where merged.sections[name] == nil { merged.add(section, named: name) }
+        merged.rules += other.rules
+        merged.isOpen = isOpen || other.isOpen
+        return merged
+    }
+
     func with(summary: String) -> SectionModel {
         var section = self
         section.summary = summary

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import PlueConfig
+
+extension GlobalOptions {
+    /// Writes to standard output.
+    func print(_ text: String) { FileHandle.standardOutput.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8)) }
+
+    /// Writes JSON to standard output.
+    func print(_ json: JSONValue) { print(json.text(indented: true)) }
+
+    /// Says on standard error what is wrong.
+    func complain(_ text: String) { FileHandle.standardError.write(Data(("plue: " + text + "\n").utf8)) }
+
+    /// Prints diagnostics in the form that was asked for: text goes to standard error, unless it is the answer itself.
+    func report(_ diagnostics: [Diagnostic], asAnswer isAnswer: Bool = false) {
+        switch format {
+        case .json: print(DiagnosticJSON.report(diagnostics))
+        case .sarif: print(DiagnosticSARIF.report(diagnostics))
+        case .text:
+            let text = DiagnosticText(colour: usesColour(on: isAnswer ? STDOUT_FILENO : STDERR_FILENO)).render(diagnostics)
+            if isAnswer { print(text) } else { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+        }
+    }
+
+    /// Ends a command whose configuration is invalid.
+    func refuse(_ diagnostics: [Diagnostic]) -> ExitCode {
+        report(diagnostics)
+        return .invalidConfiguration
+    }
+
+    /// Ends a command with a configuration error, each kind with its code.
+    func refuse(_ error: ConfigurationError) -> ExitCode {
+        switch error {
+        case .invalid(let diagnostics): return refuse(diagnostics)
+        case .history:
+            complain(error.description)
+            return .unreachable
+        case .contradictorySchema, .registration, .start:
+            complain(error.description)
+            return .failure
+        }
+    }
+}
+
+/// Pads columns, so that a table reads down as well as across.
+struct TextTable {
+    private var rows: [[String]]
+
+    init(_ header: [String]) { rows = [header] }
+
+    mutating func add(_ row: [String]) { rows.append(row) }
+
+    var text: String {
+        let count = rows.map(\.count).max() ?? 0
+        let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}

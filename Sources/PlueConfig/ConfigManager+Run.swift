@@ -1,0 +1,55 @@
+public import ServiceLifecycle
+
+/// Following the sources: file changes and SIGHUP become reloads, one after another.
+extension ConfigManager: Service {
+    /// Brings the services up and follows the sources until a graceful shutdown or cancellation, then takes the services down.
+    ///
+    /// A bad configuration is never a reason to return or throw: what ran goes on, and status and log say what is wrong.
+    /// - Throws: ``ConfigurationError/start(_:)`` when a service cannot be brought up in the first place.
+    public func run() async throws {
+        // Trapped first: until then the signal's default action would end the process.
+        let hangups = options.followsHangup ? HangupSignal() : nil
+        try await start()
+        guard let running else { return }
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await self.watch.run() }
+            group.addTask { await self.followFiles(running) }
+            if let hangups {
+                group.addTask {
+                    for await _ in hangups.cancelOnGracefulShutdown() {
+                        _ = await running.queue.request(Cause(.signal, actor: "signal"))
+                    }
+                }
+            }
+            group.addTask { await self.retryRefused(running) }
+            group.addTask { await running.committer.run() }
+            try? await gracefulShutdown()
+            group.cancelAll()
+        }
+        await running.committer.shutDown()
+    }
+
+    private func followFiles(_ running: Running) async {
+        watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+        for await change in watch.changes {
+            _ = await running.queue.request(Cause(.file, actor: change.actor))
+            let policy = options.policy(snapshots.latest.value)
+            watch.configure(mode: policy.watch, pollInterval: policy.pollInterval)
+            watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+        }
+    }
+
+    /// Tries a candidate again that a service refused: the port that was taken may be free by now.
+    private func retryRefused(_ running: Running) async {
+        var pause = Duration.seconds(1)
+        for await _ in running.reloader.refusals {
+            do { try await options.clock.sleep(for: pause) } catch { return }
+            guard await running.reloader.awaitsRetry else {
+                pause = .seconds(1)
+                continue
+            }
+            pause = min(pause * 2, .seconds(60))
+            _ = await running.queue.request(Cause(.file, actor: "system", reason: "tried again"))
+        }
+    }
+}

@@ -1,0 +1,209 @@
+public import Logging
+import Synchronization
+public import SystemPackage
+
+/// The configuration of a program: loaded and validated when it is made, then kept in step with its sources while it runs.
+///
+/// ```swift
+/// let manager = try await ConfigManager(AppSettings.self, directory: "/etc/plue", environment: .production)
+/// try manager.register(http, for: \.server)
+/// let group = ServiceGroup(services: [manager, …], logger: logger)      // first in the group: stopped last
+/// ```
+///
+/// Reads wait for nobody: ``read(_:)`` and ``reader()`` on hot paths, ``current`` where convenience counts. A candidate that is
+/// refused leaves everything as it was; ``status`` says why.
+public final class ConfigManager<Root: Settings>: Sendable {
+    @usableFromInline let snapshots: CurrentSnapshot<Root>
+    let first: Planned<Root>
+    let source: any Source
+    /// The schema's model with the application's own sections.
+    public let schema: SectionModel
+    let options: Options
+    let observers = Observers<Root>()
+    let watch: FileWatch
+    private let lifetime = Mutex(Lifetime.registering(ServiceSet<Root>()))
+
+    /// What a manager needs besides its sources; the defaults suit an embedded one.
+    public struct Options: Sendable {
+        /// Keeps versions and refusals; in memory unless a ledger is given.
+        public var recorder: any Recorder = MemoryRecorder()
+        /// The application's own sections, beside those of the settings struct.
+        public var extraSections: SectionModel?
+        /// What rules about paths look at.
+        public var files: any FileAccess = SystemFiles()
+        /// How changes are noticed and how long phases may take, out of the running settings.
+        public var policy: @Sendable (Root) -> ReloadPolicy = { _ in ReloadPolicy() }
+        /// Whether SIGHUP reads the sources again.
+        public var followsHangup = true
+        public var logger = Logger(label: "plue.config")
+        public var clock: any Clock<Duration> = ContinuousClock()
+
+        public init() {}
+    }
+
+    private enum Lifetime {
+        case registering(ServiceSet<Root>)
+        case started(Running)
+    }
+
+    /// What exists once the services are known.
+    struct Running: Sendable {
+        let services: ServiceSet<Root>
+        let reloader: Reloader<Root>
+        let committer: Committer<Root>
+        let queue: ReloadQueue<ReloadOutcome>
+    }
+
+    /// Loads and validates a directory of INI documents.
+    /// - Throws: ``ConfigurationError/invalid(_:)`` with every diagnostic; ``ConfigurationError/contradictorySchema(_:)``.
+    public convenience init(
+        _ type: Root.Type, directory: FilePath, environment: EnvironmentName, overrides: [Override] = [], options: Options = Options()
+    ) async throws(ConfigurationError) {
+        try await self.init(type, source: DirectorySource(directory, overrides: overrides), environment: environment, options: options)
+    }
+
+    /// Loads and validates what a source gives.
+    public init(
+        _ type: Root.Type, source: any Source, environment: EnvironmentName, options: Options = Options()
+    ) async throws(ConfigurationError) {
+        guard Root.schema.contradictions.isEmpty else { throw .contradictorySchema(Root.schema.contradictions) }
+        self.source = source
+        self.options = options
+        schema = options.extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
+        let pipeline = Pipeline(schema: Root.schema, model: schema, services: ServiceSet<Root>(), files: options.files)
+        do {
+            first = try pipeline.plan(await source.read(environment), beside: nil)
+        } catch {
+            throw .invalid(error.diagnostics)
+        }
+        snapshots = CurrentSnapshot(first.snapshot)
+        let policy = options.policy(first.snapshot.value)
+        watch = FileWatch(mode: policy.watch, pollInterval: policy.pollInterval)
+    }
+
+    // MARK: - Reading
+
+    /// The whole settings struct.
+    public var current: Root { snapshots.latest.value }
+
+    /// The running snapshot: settings with their origins, version, digest.
+    public var snapshot: Snapshot<Root> { snapshots.latest }
+
+    /// Reads without waiting and without counting references; for hot paths. What one call reads belongs together.
+    @inlinable @inline(__always)
+    public func read<Result, Failure: Error>(_ body: (Root) throws(Failure) -> Result) throws(Failure) -> Result {
+        try snapshots.read(body)
+    }
+
+    /// A reader of one task, connection or loop; the cheapest way to read.
+    public func reader() -> Reader<Root> { Reader(snapshots) }
+
+    // MARK: - Observing
+
+    /// Calls back after every commit, in the order of versions. Keep it short: the next commit waits for it.
+    @discardableResult
+    public func onChange(_ observe: @escaping @Sendable (_ old: Root, _ new: Root) -> Void) -> Observation {
+        let observers = observers
+        let id = observers.add(seeing: { nil }) { publication in
+            if let old = publication.old { observe(old.value, publication.new.value) }
+        }
+        return Observation { observers.remove(id) }
+    }
+
+    /// The values of a section or setting: the current one, then each that a commit changes.
+    public func updates<Value: Sendable>(of property: any KeyPath<Root, Value> & Sendable) -> Updates<Value> {
+        let snapshots = snapshots
+        return Updates(observers, path: Root.schema.path(of: property), current: { snapshots.latest }) { $0[keyPath: property] }
+    }
+
+    /// Every publication, for what is built on top: the API's events, the swift-configuration provider.
+    package var publications: (Observers<Root>, CurrentSnapshot<Root>) { (observers, snapshots) }
+
+    // MARK: - Services
+
+    /// Registers a service that follows a section: it takes part in every transaction that changes it.
+    /// - Parameters:
+    ///   - name: How status and plans call it; the section's name unless given.
+    ///   - dependencies: The names of services that are prepared and activated before it.
+    /// - Throws: ``ConfigurationError/registration(_:)``; a service can only be registered before the manager starts.
+    public func register<Service: LiveService>(
+        _ service: Service, for property: any KeyPath<Root, Service.Settings> & Sendable, named name: String? = nil,
+        after dependencies: [String] = []
+    ) throws(ConfigurationError) {
+        guard let path = Root.schema.path(of: property) else {
+            throw .registration("no section is declared for the property that the service follows")
+        }
+        try register(service, following: [path.joined(separator: ".")], named: name ?? path.joined(separator: "."), after: dependencies) { $0[keyPath: property] }
+    }
+
+    /// Registers a service that follows several sections, with what it makes of them.
+    public func register<Service: LiveService>(
+        _ service: Service, following sections: [String], named name: String, after dependencies: [String] = [],
+        settings: @escaping @Sendable (Root) -> Service.Settings
+    ) throws(ConfigurationError) {
+        let problem: String? = lifetime.withLock { lifetime in
+            guard case .registering(var services) = lifetime else { return "'\(name)' cannot be registered: the manager has started" }
+            do {
+                try services.add(service, named: name, following: sections, after: dependencies, settings: settings)
+                lifetime = .registering(services)
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        if let problem { throw .registration(problem) }
+    }
+
+    // MARK: - Running
+
+    /// Brings the registered services up; ``run()`` does it too. Once is enough.
+    /// - Throws: ``ConfigurationError/start(_:)`` when a service refuses; those that were up are taken down again.
+    public func start() async throws(ConfigurationError) {
+        let made: Running? = lifetime.withLock { lifetime in
+            guard case .registering(let services) = lifetime else { return nil }
+            let running = makeRunning(services)
+            lifetime = .started(running)
+            return running
+        }
+        guard let made else { return }
+        do {
+            let version = try await made.reloader.start()
+            options.logger.info("configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
+        } catch {
+            throw .start(error)
+        }
+    }
+
+    private func makeRunning(_ services: ServiceSet<Root>) -> Running {
+        let committer = Committer(services: services, recorder: options.recorder, clock: options.clock, logger: options.logger)
+        let reloader = Reloader(
+            first, source: source, pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
+            committer: committer, recorder: options.recorder, current: snapshots, observers: observers, policy: options.policy,
+            clock: options.clock, logger: options.logger)
+        return Running(
+            services: services, reloader: reloader, committer: committer,
+            queue: ReloadQueue { cause, isForced in await reloader.reload(cause, isForced: isForced) })
+    }
+
+    var running: Running? {
+        lifetime.withLock { if case .started(let running) = $0 { running } else { nil } }
+    }
+
+    /// The registered services, whether they run yet or not.
+    var services: ServiceSet<Root> {
+        lifetime.withLock {
+            switch $0 {
+            case .registering(let services): services
+            case .started(let running): running.services
+            }
+        }
+    }
+
+    /// Reads the sources again and takes what they say down the road.
+    /// - Parameter isForced: Takes a candidate that drops most settings, or whose documents are empty, at its word.
+    public func reload(_ cause: Cause = Cause(.api, actor: "system"), isForced: Bool = false) async throws(ConfigurationError) -> ReloadOutcome {
+        try await start()
+        guard let running else { throw .registration("the manager has not started") }
+        return await running.queue.request(cause, isForced: isForced)
+    }
+}
