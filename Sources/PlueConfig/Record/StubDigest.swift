@@ -1,1 +1,0 @@
-extension Candidate { var digest: String { "" } }
