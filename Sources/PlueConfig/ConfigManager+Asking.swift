@@ -44,9 +44,11 @@ extension ConfigManager {
             status.state = await running.reloader.state
             status.drift = await running.reloader.drift
             status.lastAttempt = await running.reloader.lastAttempt
-            status.services = await running.committer.serviceStates.map { service in
+            let draining = await running.committer.draining
+            status.services = running.services.names.map { name in
                 Status.Service(
-                    name: service.name, state: service.isDegraded ? "degraded" : "running", version: snapshot.version, draining: service.draining)
+                    name: name, state: status.state == .degraded ? "degraded" : "running", version: snapshot.version,
+                    draining: draining[name] ?? 0)
             }
             return status
         }

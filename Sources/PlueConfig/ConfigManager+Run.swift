@@ -1,3 +1,4 @@
+import Metrics
 public import ServiceLifecycle
 
 /// Following the sources: file changes and SIGHUP become reloads, one after another.
@@ -8,11 +9,11 @@ extension ConfigManager: Service {
     /// - Throws: ``ConfigurationError/start(_:)`` when a service cannot be brought up in the first place.
     public func run() async throws {
         // Trapped first: until then the signal's default action would end the process.
-        let hangups = options.followsHangup ? HangupSignal() : nil
+        let hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         try await start()
         guard let running else { return }
         try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { try await self.watch.run() }
+            group.addTask { await self.watch.run() }
             group.addTask { await self.followFiles(running) }
             if let hangups {
                 group.addTask {
@@ -31,8 +32,11 @@ extension ConfigManager: Service {
 
     private func followFiles(_ running: Running) async {
         watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+        // What changed between the first read and the watch is found by reading once more.
+        _ = await running.queue.request(Cause(.file, actor: "file"))
         for await change in watch.changes {
-            _ = await running.queue.request(Cause(.file, actor: change.actor))
+            Counter(label: "plue_change_detected_total", dimensions: [("by", change.by.rawValue)]).increment()
+            _ = await running.queue.request(Cause(.file, actor: "file"))
             let policy = options.policy(snapshots.latest.value)
             watch.configure(mode: policy.watch, pollInterval: policy.pollInterval)
             watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))

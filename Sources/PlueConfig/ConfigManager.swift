@@ -116,8 +116,12 @@ public final class ConfigManager<Root: Settings>: Sendable {
         return Updates(observers, path: Root.schema.path(of: property), current: { snapshots.latest }) { $0[keyPath: property] }
     }
 
-    /// Every publication, for what is built on top: the API's events, the swift-configuration provider.
-    package var publications: (Observers<Root>, CurrentSnapshot<Root>) { (observers, snapshots) }
+    /// Sees every publication from now on, the current state first; for what is built on top, such as the API's events.
+    package func observePublications(_ observe: @escaping @Sendable (Publication<Root>) -> Void) -> Observation {
+        let (observers, snapshots) = (observers, snapshots)
+        let id = observers.add(seeing: { Publication(old: nil, new: snapshots.latest, changedKeys: []) }, observe)
+        return Observation { observers.remove(id) }
+    }
 
     // MARK: - Services
 
@@ -144,7 +148,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
         let problem: String? = lifetime.withLock { lifetime in
             guard case .registering(var services) = lifetime else { return "'\(name)' cannot be registered: the manager has started" }
             do {
-                try services.add(service, named: name, following: sections, after: dependencies, settings: settings)
+                try services.add(ServiceRegistration(service, named: name, sections: sections, after: dependencies, settings: settings))
                 lifetime = .registering(services)
                 return nil
             } catch {

@@ -36,4 +36,7 @@ static inline plue_cached_snapshot *_Nonnull plue_snapshot_slot(uint64_t owner) 
 // Has `release` called on every object still cached when the calling thread ends. Cheap to call again.
 void plue_snapshot_release_at_thread_end(void (*_Nonnull release)(const void *_Nonnull object));
 
+// The type of the file system that holds a path, as statfs(2) numbers it; -1 when there is none. Glibc's module lacks statfs.
+int64_t plue_filesystem_type(const char *_Nonnull path);
+
 #endif

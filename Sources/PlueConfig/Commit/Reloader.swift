@@ -71,10 +71,8 @@ actor Reloader<Root: Settings> {
         switch outcome {
         case .committed(let version, _):
             return version?.number ?? last?.number ?? 0
-        case .refused(let phase, let problem, let services):
-            throw StartFailure(phase: phase, problem: problem, services: services)
-        case .degraded(let phase, let problem, let services):
-            throw StartFailure(phase: phase, problem: problem, services: services)
+        case .refused(let failure), .degraded(let failure):
+            throw StartFailure(phase: failure.phase, problem: failure.problem, services: failure.services)
         }
     }
 
@@ -134,21 +132,22 @@ actor Reloader<Root: Settings> {
                 "version \(number) is live",
                 metadata: ["changed": "\(planned.plan.changes.map(\.key.description).joined(separator: " "))", "trigger": "\(cause.trigger)", "ms": "\(milliseconds(elapsed(since: started)))"])
             return .committed(number, planned.plan)
-        case .refused(let phase, let problem, let services):
+        case .refused(let failure):
             refused = Refused(candidate: planned.candidate, isTransient: true)
             state = .rejected
             return await record(
                 Attempt(
-                    id: 0, cause: cause, at: at, duration: elapsed(since: started), phase: phase,
-                    outcome: phase == .verify || phase == .record ? .reverted : .rejected, problem: problem, digest: planned.snapshot.digest,
-                    environment: environment, services: services), alreadyRecorded: phase == .verify || phase == .record)
-        case .degraded(let phase, let problem, let services):
+                    id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase,
+                    outcome: failure.attempt == nil ? .rejected : .reverted, problem: failure.problem, digest: planned.snapshot.digest,
+                    environment: environment, services: failure.services), alreadyRecorded: failure.attempt != nil)
+        case .degraded(let failure):
             refused = Refused(candidate: planned.candidate, isTransient: true)
             state = .degraded
             return await record(
                 Attempt(
-                    id: 0, cause: cause, at: at, duration: elapsed(since: started), phase: phase, outcome: .degraded, problem: problem,
-                    digest: planned.snapshot.digest, environment: environment, services: services), alreadyRecorded: true)
+                    id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase, outcome: .degraded,
+                    problem: failure.problem, digest: planned.snapshot.digest, environment: environment, services: failure.services),
+                alreadyRecorded: failure.attempt != nil)
         }
     }
 

@@ -29,6 +29,9 @@ public struct Candidate: Sendable {
         self.problems = problems
     }
 
+    /// What the documents are called by: `sha256:…`.
+    public var digest: String { DocumentDigest.of(storedDocuments, in: environment) }
+
     /// The documents as history keeps them.
     public var storedDocuments: [StoredDocument] {
         documents.map { StoredDocument(name: $0.name, bytes: $0.bytes) }

@@ -1,0 +1,193 @@
+public import Foundation
+import PlueDocuments
+public import SystemPackage
+
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
+/// A directory of INI documents: `base.ini`, `<environment>.ini`, `<environment>.d/*.ini`.
+///
+/// All files of one candidate are of one moment: when anything in the directory changed while they were read, they are read
+/// again. So a Kubernetes `..data` swap or a deployment that replaces several files is seen whole or not at all.
+public struct DirectorySource: Source {
+    private let directory: FilePath
+    private let variables: [String: String]
+    private let overrides: [Override]
+
+    /// How often a directory that changes under the reader is tried, and the pause between.
+    private static let tries = 20
+    private static let pause: UInt32 = 5_000
+    /// More names than this are no configuration directory.
+    private static let mostNames = 100_000
+
+    public init(
+        _ directory: FilePath, variables: [String: String] = ProcessInfo.processInfo.environment, overrides: [Override] = []
+    ) {
+        self.directory = directory
+        self.variables = variables
+        self.overrides = overrides
+    }
+
+    public func read(_ environment: EnvironmentName) async -> Candidate {
+        await offPool { readWhole(environment) }
+    }
+
+    public func watchedPaths(for candidate: Candidate) -> Set<FilePath> {
+        var paths: Set<FilePath> = [directory.appending("base.ini"), directory.appending("\(candidate.environment).ini"), directory.appending("\(candidate.environment).d")]
+        for text in candidate.documents {
+            paths.insert(directory.appending(text.name))
+            if case .profile(let name) = text.role { paths.insert(directory.appending("\(name).d")) }
+        }
+        return paths.union(candidate.secretFiles.keys)
+    }
+
+    // MARK: - One moment
+
+    private func readWhole(_ environment: EnvironmentName) -> Candidate {
+        for attempt in 0..<Self.tries {
+            if attempt > 0 { usleep(Self.pause) }
+            var reading = Reading(directory: directory)
+            let candidate = readOnce(environment, &reading)
+            if reading.isOfOneMoment(names: names) { return candidate }
+        }
+        return Candidate(
+            environment: environment, variables: variables, overrides: overrides,
+            problems: [Diagnostic("unstable-directory", "\(directory) changes all the time", hint: "it is read again when it has settled")])
+    }
+
+    /// What was read, and what it looked like then.
+    private struct Reading {
+        let directory: FilePath
+        var names: Set<String> = []
+        var signatures: [FilePath: FileSignature?] = [:]
+
+        func isOfOneMoment(names current: () -> Set<String>?) -> Bool {
+            signatures.allSatisfy { FileSignature($0.key) == $0.value } && current() == names
+        }
+    }
+
+    private func readOnce(_ environment: EnvironmentName, _ reading: inout Reading) -> Candidate {
+        var candidate = Candidate(environment: environment, variables: variables, overrides: overrides)
+        guard EnvironmentName(environment.rawValue) != nil else {
+            candidate.problems = [Diagnostic("invalid-name", "'\(environment)' is not an environment's name", expected: "[a-z][a-z0-9-]*")]
+            return candidate
+        }
+        guard let names = names() else {
+            candidate.problems = [
+                Diagnostic("no-directory", "the configuration directory \(directory) cannot be read", hint: "name another with --config-dir, or write one with 'plue init'")
+            ]
+            return candidate
+        }
+        reading.names = names
+        let listing = ProfileDirectory(names: names)
+        var problems: [Diagnostic] = []
+        let selection = listing.select(environment) { name in
+            let path = directory.appending(name)
+            do throws(FileReadError) {
+                let read = try WholeRead(path, limit: Document.Limits().maxBytes)
+                reading.signatures[path] = read.signature
+                return read.bytes
+            } catch {
+                reading.signatures[path] = .some(nil)
+                if error.cause != .missing { reading.signatures[path] = FileSignature(path) }
+                problems.append(
+                    Diagnostic("unreadable-document", at: Location(file: path.string, line: 1, column: 1, endLine: 1, endColumn: 1), "\(error)"))
+                return nil
+            }
+        } display: { directory.appending($0).string }
+        candidate.documents = selection.documents
+        candidate.problems = problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
+        for path in SecretReferences(selection.documents, overrides, variables).paths {
+            do throws(FileReadError) {
+                let read = try WholeRead(path, limit: 1_048_576)
+                reading.signatures[path] = read.signature
+                candidate.secretFiles[path] = .success(Self.text(read.bytes))
+            } catch {
+                reading.signatures[path] = FileSignature(path)
+                candidate.secretFiles[path] = .failure(error)
+            }
+        }
+        return candidate
+    }
+
+    /// The file's text, one trailing newline taken off.
+    private static func text(_ bytes: [UInt8]) -> String {
+        var bytes = bytes[...]
+        if bytes.last == UInt8(ascii: "\n") { bytes = bytes.dropLast() }
+        if bytes.last == UInt8(ascii: "\r") { bytes = bytes.dropLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The names of documents in the directory and its drop-in directories; `nil` when it cannot be listed.
+    private func names() -> Set<String>? {
+        guard let top = Self.list(directory) else { return nil }
+        var names = Set(top.filter { $0.hasSuffix(".ini") && !$0.hasPrefix(".") })
+        for dropIns in top where dropIns.hasSuffix(".d") && !dropIns.hasPrefix(".") {
+            for name in Self.list(directory.appending(dropIns)) ?? [] where name.hasSuffix(".ini") { names.insert("\(dropIns)/\(name)") }
+        }
+        return names
+    }
+
+    private static func list(_ directory: FilePath) -> [String]? {
+        guard let handle = directory.withPlatformString({ opendir($0) }) else { return nil }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle), names.count < mostNames {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
+/// The files that `${file:…}` and `${credential:…}` name in a candidate.
+struct SecretReferences {
+    private(set) var paths: Set<FilePath> = []
+
+    init(_ documents: [SourceText], _ overrides: [Override], _ variables: [String: String]) {
+        for text in documents where Self.mayRefer(text.bytes) {
+            guard let document = try? Document(parsing: text.bytes, name: text.name) else { continue }
+            for entry in document.entries {
+                add(document.fragments(of: entry), variables)
+                if entry.form == .bare || entry.form == .list, let items = try? document.items(of: entry) {
+                    for item in items { add(item.fragments, variables) }
+                }
+            }
+        }
+        for override in overrides {
+            if let value = try? ValueText(parsing: override.text) { add(value.fragments, variables) }
+        }
+    }
+
+    private mutating func add(_ fragments: [Fragment], _ variables: [String: String]) {
+        guard fragments.contains(where: { $0.isVerbatim && $0.text.utf8.contains(UInt8(ascii: "$")) }),
+            let substitution = try? Substitution(fragments)
+        else { return }
+        for case .reference(let reference) in substitution.pieces {
+            switch reference.source {
+            case .file(let path): paths.insert(path)
+            case .credential(let name):
+                if let directory = variables["CREDENTIALS_DIRECTORY"], !directory.isEmpty { paths.insert(FilePath(directory).appending(name)) }
+            case .variable, .setting: break
+            }
+        }
+    }
+
+    /// Whether `${` occurs at all; most documents are spared the second look.
+    private static func mayRefer(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return false }
+            var offset = 0
+            while offset < buffer.count, let found = memchr(base + offset, Int32(UInt8(ascii: "$")), buffer.count - offset) {
+                offset = UnsafeRawPointer(found) - UnsafeRawPointer(base) + 1
+                if offset < buffer.count, buffer[offset] == UInt8(ascii: "{") { return true }
+            }
+            return false
+        }
+    }
+}
