@@ -21,7 +21,7 @@ enum Connection {
             // fsync alone does not reach the platter on Darwin.
             try db.execute(sql: "PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")
             #endif
-            // At close, the log is emptied to 0 bytes: what was deleted is gone from it, too.
+            // One large candidate must not leave a large log behind for good.
             try db.execute(sql: "PRAGMA journal_size_limit = 8388608")
         }
         return pool
@@ -44,7 +44,6 @@ enum Connection {
                 sql: "PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON; PRAGMA secure_delete = ON")
             // Before GRDB turns WAL on: a file that is not ours is left exactly as it is.
             try identify(db, at: path)
-            if !db.configuration.readonly { try keepLogFiles(db, at: path) }
         }
         return configuration
     }
@@ -54,17 +53,15 @@ enum Connection {
         let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let objects = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-        if application == 0, format == 0, objects == 0 {
-            if db.configuration.readonly { throw LedgerError.missing(path) }
-            return
-        }
-        guard application == applicationID else { throw LedgerError.notALedger(path) }
+        if objects == 0, db.configuration.readonly { throw LedgerError.missing(path) }
+        guard application == applicationID || objects == 0 else { throw LedgerError.notALedger(path) }
+        if !db.configuration.readonly { try keepLogFiles(db) }
         guard format <= Self.format else { throw LedgerError.newer(path, format: format, known: Self.format) }
     }
 
     /// SQLite normally removes `-wal` and `-shm` when the last connection closes, and a reader would have to make them
     /// again. Kept, they let a read-only process in at any time without creating anything.
-    private static func keepLogFiles(_ db: Database, at path: FilePath) throws {
+    private static func keepLogFiles(_ db: Database) throws {
         var on: CInt = 1
         let code = sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &on)
         guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }

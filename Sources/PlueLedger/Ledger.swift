@@ -35,7 +35,7 @@ public final class Ledger: Recorder {
     static let busyTimeout: TimeInterval = 5
 
     private let path: FilePath
-    private let pool: DatabasePool
+    let pool: DatabasePool
     private let lock: WriterLock
     private let retention: Retention
     private let logger: Logger
@@ -79,26 +79,34 @@ public final class Ledger: Recorder {
         }
     }
 
-    deinit {
-        // The connections go first: their last checkpoint still needs the right to write.
-        try? pool.close()
-        lock.release()
-    }
+    deinit { try? Self.shut(pool, lock) }
 
     /// Empties the log into the database, closes it and gives up the right to write.
     ///
-    /// A ledger that is simply dropped does the same, blocking the thread that dropped it.
+    /// A ledger that is simply dropped does the same, blocking the thread that dropped it. Closing twice does nothing.
     /// - Throws: ``LedgerError`` when the log could not be emptied; nothing is lost then, the next start reads it.
     public func close() async throws {
         let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
             // Closing waits for the readers and syncs the disk: not on a thread of the cooperative pool.
             DispatchQueue.global().async { [pool, lock] in
-                let result = Result { try pool.close() }
-                lock.release()
-                continuation.resume(returning: result)
+                continuation.resume(returning: Result { try Self.shut(pool, lock) })
             }
         }
         do { try result.get() } catch { throw LedgerError(error, at: path) }
+    }
+
+    private static func shut(_ pool: DatabasePool, _ lock: WriterLock) throws {
+        // Last of all: the checkpoint still needs the right to write.
+        defer { lock.release() }
+        let emptied = Result {
+            try pool.writeWithoutTransaction { db in
+                // To 0 bytes, so that what was deleted is gone from the log, too. A reader elsewhere may be in the way:
+                // it is given a moment, and its leave to keep the log for the next start.
+                try db.execute(sql: "PRAGMA busy_timeout = 250; PRAGMA wal_checkpoint(TRUNCATE)")
+            }
+        }
+        try pool.close()
+        do { try emptied.get() } catch DatabaseError.SQLITE_MISUSE { return }
     }
 
     // MARK: Recorder
@@ -149,6 +157,7 @@ public final class Ledger: Recorder {
     /// - Throws: ``LedgerError``; then nothing was removed.
     public func prune(at now: Date) async throws {
         try await write { [retention] in _ = try $0.prune(retention, at: now) }
+        untilPruned.store(Retention.interval, ordering: .relaxed)
     }
 
     /// Never in a commit's own transaction: removing old versions is no reason for a new one to fail or to wait. It runs on
