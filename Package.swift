@@ -157,8 +157,9 @@ let package = Package(
         .testTarget(
             name: "PlueLedgerTests",
             dependencies: [
-                "PlueConfig", "PlueLedger",
+                "PlueConfig", "PlueLedger", "PlueTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict

@@ -1,0 +1,72 @@
+import Foundation
+import GRDB
+import GRDBSQLite
+import SystemPackage
+
+/// How a connection to the database is set up: the same for the writer, its readers and a reader from outside.
+enum Connection {
+    /// "Plue": tells our database from any other.
+    static let applicationID = 0x506C_7565
+    /// Raised with every migration; a higher one in the file was written by a newer Plue.
+    static let format = 1
+
+    /// A pool with one writer. Whoever calls it holds the ``WriterLock``.
+    static func writer(at path: FilePath, busyTimeout: TimeInterval) throws -> DatabasePool {
+        let pool = try DatabasePool(path: path.string, configuration: configuration(at: path, busyTimeout: busyTimeout))
+        try pool.writeWithoutTransaction { db in
+            // GRDB sets NORMAL when it turns WAL on, which is after `prepareDatabase`. NORMAL may lose the newest commits
+            // in a power cut; the commit point must not be among them.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            #if canImport(Darwin)
+            // fsync alone does not reach the platter on Darwin.
+            try db.execute(sql: "PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")
+            #endif
+            // At close, the log is emptied to 0 bytes: what was deleted is gone from it, too.
+            try db.execute(sql: "PRAGMA journal_size_limit = 8388608")
+        }
+        return pool
+    }
+
+    /// One connection that cannot write and creates nothing.
+    static func reader(at path: FilePath, busyTimeout: TimeInterval) throws -> DatabaseQueue {
+        var configuration = configuration(at: path, busyTimeout: busyTimeout)
+        configuration.readonly = true
+        return try DatabaseQueue(path: path.string, configuration: configuration)
+    }
+
+    private static func configuration(at path: FilePath, busyTimeout: TimeInterval) -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "plue.ledger"
+        configuration.busyMode = .timeout(busyTimeout)
+        configuration.foreignKeysEnabled = true
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: "PRAGMA trusted_schema = OFF; PRAGMA recursive_triggers = ON; PRAGMA secure_delete = ON")
+            // Before GRDB turns WAL on: a file that is not ours is left exactly as it is.
+            try identify(db, at: path)
+            if !db.configuration.readonly { try keepLogFiles(db, at: path) }
+        }
+        return configuration
+    }
+
+    /// Throws unless the database is empty or a ledger this Plue knows.
+    private static func identify(_ db: Database, at path: FilePath) throws {
+        let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        let objects = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        if application == 0, format == 0, objects == 0 {
+            if db.configuration.readonly { throw LedgerError.missing(path) }
+            return
+        }
+        guard application == applicationID else { throw LedgerError.notALedger(path) }
+        guard format <= Self.format else { throw LedgerError.newer(path, format: format, known: Self.format) }
+    }
+
+    /// SQLite normally removes `-wal` and `-shm` when the last connection closes, and a reader would have to make them
+    /// again. Kept, they let a read-only process in at any time without creating anything.
+    private static func keepLogFiles(_ db: Database, at path: FilePath) throws {
+        var on: CInt = 1
+        let code = sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &on)
+        guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+    }
+}

@@ -1,0 +1,183 @@
+public import Foundation
+import GRDB
+public import Logging
+public import PlueConfig
+import Synchronization
+public import SystemPackage
+
+/// The history for good: an SQLite database in the state directory.
+///
+/// **Commit point.** ``intend(_:)`` returns when the candidate, its documents included, is on disk; ``conclude(_:)`` with
+/// `committed` writes the outcome and the version's number in one transaction, the last write there is. A process that dies
+/// before it leaves an attempt without an outcome, which the next ``init(directory:retention:logger:)`` records as
+/// `interrupted` and lists in ``recovered``; one that dies after it has made a version. There is no third case.
+///
+/// **One writer.** A ledger holds `plue.lock` from its first breath to ``close()``. Any number of processes read beside it
+/// (``reading(_:)``).
+///
+/// **Files.** `plue.db`, `plue.db-wal`, `plue.db-shm` and `plue.lock`, all 0600, in a directory made 0700. The log files
+/// stay when the ledger is closed, so that readers need not create them.
+///
+/// ```swift
+/// let ledger = try Ledger(directory: "/var/lib/plue", logger: logger)
+/// let id = try await ledger.intend(intent)          // cannot be written: activate nothing
+/// let version = try await ledger.conclude(Conclusion(id: id, outcome: .committed, phase: .record, duration: duration))
+/// ```
+public final class Ledger: Recorder {
+    /// What a process that died had under way, oldest first; each has the outcome `interrupted` now.
+    ///
+    /// What they wanted to run is in ``documents(ofAttempt:)``.
+    public let recovered: [Attempt]
+
+    /// Reads this ledger, for those who should not write it.
+    public let reader: LedgerReader
+
+    static let busyTimeout: TimeInterval = 5
+
+    private let path: FilePath
+    private let pool: DatabasePool
+    private let lock: WriterLock
+    private let retention: Retention
+    private let logger: Logger
+    private let untilPruned = Atomic(Retention.interval)
+
+    /// Opens the ledger in `directory` for writing; makes both when they are not there.
+    ///
+    /// Blocks while it opens files, migrates and recovers: a step of starting up, not of serving.
+    /// - Throws: `inUse` when another process writes there; `foreignOwner`, `writableByOthers` and `notAFile` when somebody
+    ///   else could have written there; `notALedger`, `newer` and `corrupt` when the file is not one this Plue can go on
+    ///   with; `diskFull`, `readOnly`, `notPermitted`, `locked`, `inputOutput`. The file is left as it was.
+    public convenience init(
+        directory: FilePath, retention: Retention = .standard, logger: Logger
+    ) throws(LedgerError) {
+        try self.init(directory: directory, retention: retention, logger: logger, busyTimeout: Self.busyTimeout)
+    }
+
+    init(
+        directory: FilePath, retention: Retention, logger: Logger, busyTimeout: TimeInterval
+    ) throws(LedgerError) {
+        let state = try StateDirectory.prepared(at: directory)
+        // Before anything else is touched.
+        let lock = try WriterLock(at: state.lock, in: state.path)
+        try state.prepareDatabase()
+        let path = state.database
+        do {
+            let pool = try Connection.writer(at: path, busyTimeout: busyTimeout)
+            try DatabaseMigrator.ledger.migrate(pool)
+            recovered = try pool.write { db in try LedgerTransaction(db: db, path: path).recover() }
+            self.pool = pool
+        } catch {
+            throw LedgerError(error, at: path)
+        }
+        self.path = path
+        self.lock = lock
+        self.retention = retention
+        self.logger = logger
+        reader = LedgerReader(path: path, database: pool)
+        for attempt in recovered {
+            logger.warning("a candidate was interrupted by the end of the process", metadata: ["attempt": "\(attempt.id)"])
+        }
+    }
+
+    deinit {
+        // The connections go first: their last checkpoint still needs the right to write.
+        try? pool.close()
+        lock.release()
+    }
+
+    /// Empties the log into the database, closes it and gives up the right to write.
+    ///
+    /// A ledger that is simply dropped does the same, blocking the thread that dropped it.
+    /// - Throws: ``LedgerError`` when the log could not be emptied; nothing is lost then, the next start reads it.
+    public func close() async throws {
+        let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
+            // Closing waits for the readers and syncs the disk: not on a thread of the cooperative pool.
+            DispatchQueue.global().async { [pool, lock] in
+                let result = Result { try pool.close() }
+                lock.release()
+                continuation.resume(returning: result)
+            }
+        }
+        do { try result.get() } catch { throw LedgerError(error, at: path) }
+    }
+
+    // MARK: Recorder
+
+    /// Writes the candidate and its documents to disk, durably.
+    ///
+    /// Finishes whatever happens to the task: cancelling it does not undo half of a transaction somebody relies on.
+    /// - Throws: ``LedgerError``; then nothing is written, and nothing may be activated.
+    public func intend(_ intent: Intent) async throws -> Int {
+        try await write { try $0.intend(intent) }
+    }
+
+    /// Writes the outcome. For `committed` this is the commit point: the version has its number, the highest plus one,
+    /// and is on disk when this returns. Other outcomes take no number.
+    ///
+    /// Finishes whatever happens to the task, as ``intend(_:)`` does.
+    /// - Throws: `notUnderWay` for an attempt that has its outcome; any other ``LedgerError`` leaves it under way.
+    public func conclude(_ conclusion: Conclusion) async throws -> Version? {
+        let entry = try await write { try $0.conclude(conclusion) }
+        pruneInTurn(at: entry.attempt.at)
+        return entry.version
+    }
+
+    /// Keeps a refused candidate, under an id of the ledger's own.
+    ///
+    /// The same refusal met again in the files (same digest, same diagnostics, nothing recorded in between) is counted on the
+    /// row that is there. Of its diagnostics the first 100 are kept.
+    /// - Throws: ``LedgerError``.
+    public func reject(_ attempt: Attempt) async throws {
+        try await write { try $0.reject(attempt) }
+        pruneInTurn(at: attempt.at)
+    }
+
+    public func history(_ query: HistoryQuery) async throws -> HistoryPage { try await reader.history(query) }
+
+    public func documents(of version: Int) async throws -> [StoredDocument]? { try await reader.documents(of: version) }
+
+    /// The documents of any intended candidate, committed or not: what an interrupted one wanted to run.
+    /// - Throws: as ``LedgerReader/documents(ofAttempt:)``.
+    public func documents(ofAttempt id: Int) async throws -> [StoredDocument]? {
+        try await reader.documents(ofAttempt: id)
+    }
+
+    // MARK: Retention
+
+    /// Applies the retention now; ages are measured against `now`. Happens by itself once in
+    /// ``PlueConfig/Retention/interval`` outcomes, measured against the newest one's time.
+    /// - Throws: ``LedgerError``; then nothing was removed.
+    public func prune(at now: Date) async throws {
+        try await write { [retention] in _ = try $0.prune(retention, at: now) }
+    }
+
+    /// Never in a commit's own transaction: removing old versions is no reason for a new one to fail or to wait. It runs on
+    /// the writer's queue, before whatever is written next.
+    private func pruneInTurn(at now: Date) {
+        guard untilPruned.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
+        untilPruned.store(Retention.interval, ordering: .relaxed)
+        pool.asyncWrite({ [retention, path] db in
+            try LedgerTransaction(db: db, path: path).prune(retention, at: now)
+        }, completion: { [logger, path] _, result in
+            // Nothing was removed and nothing is lost; what stands in the way is thrown at the next write.
+            if case .failure(let error) = result {
+                logger.warning("the history could not be pruned", metadata: ["error": "\(LedgerError(error, at: path))"])
+            }
+        })
+    }
+
+    private func write<Value: Sendable>(
+        _ body: @escaping @Sendable (LedgerTransaction) throws -> Value
+    ) async throws(LedgerError) -> Value {
+        // GRDB's `asyncWrite`, on its own dispatch queue (see LedgerReader), and not its `async` write: that one gives a
+        // transaction up when the task is cancelled, and a commit point must not depend on who still waits for it.
+        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+            pool.asyncWrite({ [path] db in
+                try body(LedgerTransaction(db: db, path: path))
+            }, completion: { _, result in
+                continuation.resume(returning: result)
+            })
+        }
+        do { return try result.get() } catch { throw LedgerError(error, at: path) }
+    }
+}

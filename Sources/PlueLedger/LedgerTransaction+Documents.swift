@@ -1,0 +1,76 @@
+import Crypto
+import Foundation
+import GRDB
+import PlueConfig
+
+extension LedgerTransaction {
+    /// The id of the tree's documents, storing those that are not there yet.
+    /// - Parameter parent: Where a changed document's older text is found, by name.
+    func store(_ documents: [StoredDocument], parent: Tree) throws -> Tree {
+        let older = Dictionary(parent.leaves.map { ($0.name, $0.document) }, uniquingKeysWith: { _, last in last })
+        var tree = Tree()
+        for document in documents {
+            let name = try nameID(document.name)
+            tree.leaves.append(Tree.Leaf(name: name, document: try store(document.bytes, near: older[name])))
+        }
+        return tree
+    }
+
+    /// The documents a tree names, as they were written.
+    func documents(in tree: Tree) throws -> [StoredDocument] {
+        try tree.leaves.map { leaf in
+            let name = try db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?")
+            guard let text = try String.fetchOne(name, arguments: [leaf.name]) else { throw corrupt("a document's name is gone") }
+            return StoredDocument(name: text, bytes: try bytes(of: leaf.document))
+        }
+    }
+
+    /// - Throws: `corrupt` when they are not what their digest says.
+    func bytes(of id: Int64) throws -> [UInt8] {
+        let statement = try db.cachedStatement(sql: "SELECT sha256, base, head, tail, bytes FROM document WHERE id = ?")
+        var digest: Data?
+        var deltas: [DocumentDelta] = []
+        var next = id
+        while true {
+            guard let row = try Row.fetchOne(statement, arguments: [next]) else { throw corrupt("a document is gone") }
+            if digest == nil { digest = row["sha256"] }
+            let stored: Data = row["bytes"]
+            guard let base: Int64 = row["base"] else {
+                let bytes = try deltas.reversed().reduce(Array(stored)) { base, delta in
+                    guard let bytes = delta.applied(to: base) else { throw corrupt("a document does not fit its base") }
+                    return bytes
+                }
+                guard Data(SHA256.hash(data: bytes)) == digest else { throw corrupt("a document is not what its digest says") }
+                return bytes
+            }
+            // Ids fall along a chain, so this ends even in a database somebody edited.
+            guard base < next, let head: Int = row["head"], let tail: Int = row["tail"]
+            else { throw corrupt("a document has no place on its base") }
+            deltas.append(DocumentDelta(head: head, tail: tail, middle: Array(stored)))
+            next = base
+        }
+    }
+
+    private func store(_ bytes: [UInt8], near older: Int64?) throws -> Int64 {
+        let digest = Data(SHA256.hash(data: bytes))
+        let known = try db.cachedStatement(sql: "SELECT id FROM document WHERE sha256 = ?")
+        if let id = try Int64.fetchOne(known, arguments: [digest]) { return id }
+        let insert = try db.cachedStatement(
+            sql: "INSERT INTO document (sha256, base, depth, head, tail, bytes) VALUES (?, ?, ?, ?, ?, ?)")
+        if let older, let depth = try Int.fetchOne(db, sql: "SELECT depth FROM document WHERE id = ?", arguments: [older]),
+            depth < DocumentDelta.longestChain, let delta = DocumentDelta(from: try self.bytes(of: older), to: bytes)
+        {
+            try insert.execute(arguments: [digest, older, depth + 1, delta.head, delta.tail, Data(delta.middle)])
+        } else {
+            try insert.execute(arguments: [digest, nil, 0, nil, nil, Data(bytes)])
+        }
+        return db.lastInsertedRowID
+    }
+
+    private func nameID(_ text: String) throws -> Int64 {
+        let known = try db.cachedStatement(sql: "SELECT id FROM name WHERE text = ?")
+        if let id = try Int64.fetchOne(known, arguments: [text]) { return id }
+        try db.execute(sql: "INSERT INTO name (text) VALUES (?)", arguments: [text])
+        return db.lastInsertedRowID
+    }
+}

@@ -1,0 +1,14 @@
+import GRDB
+import SystemPackage
+
+/// The ledger's own statements inside one database transaction: all of them happen, or none.
+///
+/// A value that lives inside the closure GRDB calls; what it can do is in the extensions, one file each: write, history,
+/// documents, retention.
+struct LedgerTransaction {
+    let db: Database
+    /// For error messages.
+    let path: FilePath
+
+    func corrupt(_ reason: String) -> LedgerError { .corrupt(path, reason: reason) }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Synchronization
+import SystemPackage
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Holding one is the right to write into a state directory; at most one is held at a time, over all processes.
+///
+/// It is a `flock` on `plue.lock`, which the kernel takes back however the process ends, so it is never stale. The file
+/// stays behind (removing it would let two writers lock two files of one name); the pid in it is only for the error message.
+final class WriterLock: Sendable {
+    private let descriptor: Mutex<CInt?>
+
+    init(at path: FilePath, in directory: FilePath) throws(LedgerError) {
+        // CLOEXEC: a daemon started by a service must not inherit the right to write.
+        let descriptor = open(path.string, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LedgerError(errno: errno, at: path) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            let pid = Self.pid(in: descriptor)
+            close(descriptor)
+            throw code == EWOULDBLOCK ? .inUse(directory: directory, pid: pid) : LedgerError(errno: code, at: path)
+        }
+        // Without the pid (a full disk) the lock holds just as well.
+        let text = Array("\(getpid())\n".utf8)
+        _ = ftruncate(descriptor, 0)
+        _ = pwrite(descriptor, text, text.count, 0)
+        self.descriptor = Mutex(descriptor)
+    }
+
+    func release() {
+        descriptor.withLock { descriptor in
+            if let open = descriptor { close(open) }
+            descriptor = nil
+        }
+    }
+
+    deinit { release() }
+
+    private static func pid(in descriptor: CInt) -> Int32? {
+        var text = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &text, text.count, 0)
+        guard count > 0 else { return nil }
+        return Int32(String(decoding: text[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+}
