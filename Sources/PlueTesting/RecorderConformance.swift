@@ -150,7 +150,7 @@ public enum RecorderConformance {
                     repeat {
                         let page = try await recorder.history(
                             HistoryQuery(before: before, limit: limit, includesRejected: includesRejected))
-                        try expect(page.entries.count <= limit, "\(page.entries.count) entries of \(limit)")
+                        try expect((1...limit).contains(page.entries.count), "\(page.entries.count) entries of \(limit)")
                         paged += page.entries.map(\.attempt.id)
                         before = page.next
                     } while before != nil && paged.count <= ids.count
