@@ -80,6 +80,6 @@ public final class HTTPServer: LiveService {
     }
 
     public func action(from old: HTTPServerSettings, to new: HTTPServerSettings) -> ServiceAction {
-        old == new ? .none : old.endpoint == new.endpoint ? .live : .swap
+        old.action(to: new)
     }
 }

@@ -1,3 +1,4 @@
+public import PlueConfig
 public import SystemPackage
 
 /// What an HTTP server needs to know; every part can change while it serves.
@@ -34,5 +35,12 @@ public struct HTTPServerSettings: Hashable, Sendable {
     public init(endpoint: Endpoint, limits: Limits = Limits()) {
         self.endpoint = endpoint
         self.limits = limits
+    }
+}
+
+extension HTTPServerSettings {
+    /// What going to other settings means for clients.
+    public func action(to new: HTTPServerSettings) -> ServiceAction {
+        self == new ? .none : endpoint == new.endpoint ? .live : .swap
     }
 }
