@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import PlueConfig
+import SystemPackage
 import Synchronization
 
 #if canImport(Darwin)
@@ -109,7 +110,11 @@ final class Listener: Sendable {
     }
 
     /// The address clients connect to, with the real port where 0 was asked for.
-    var address: SocketAddress? { channel.localAddress }
+    ///
+    /// A socket file was bound under another name than the one it has now.
+    var address: SocketAddress? {
+        if case .unix(let path) = endpoint { try? SocketAddress(unixDomainSocketPath: path.string) } else { channel.localAddress }
+    }
 
     /// The port, for TCP.
     var port: Int? { address?.port }

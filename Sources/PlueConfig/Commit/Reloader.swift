@@ -67,7 +67,9 @@ actor Reloader<Root: Settings> {
         let last = try? await recorder.history(HistoryQuery(limit: 1, includesRejected: false)).entries.first?.version
         let isKnown = last?.digest == planned.snapshot.digest && last?.environment == environment
         let cause = Cause(.start, actor: "system")
-        let outcome = await carryOut(planned, cause, recorded: !isKnown, parent: last?.number, replacing: nil)
+        // Planned before the services were registered; at the start all of them take part.
+        let services = pipeline.services.plan(from: nil, to: planned.snapshot.value, changed: [])
+        let outcome = await carryOut(planned, services, cause, recorded: !isKnown, parent: last?.number, replacing: nil)
         switch outcome {
         case .committed(let version, _):
             return version?.number ?? last?.number ?? 0
@@ -117,7 +119,8 @@ actor Reloader<Root: Settings> {
 
     private func commit(_ planned: Planned<Root>, _ cause: Cause, _ at: Date, _ started: ContinuousClock.Instant) async -> ReloadOutcome {
         state = .applying
-        let outcome = await carryOut(planned, cause, recorded: true, parent: current.latest.version, replacing: current.latest.value)
+        let outcome = await carryOut(
+            planned, planned.plan.services, cause, recorded: true, parent: current.latest.version, replacing: current.latest.value)
         switch outcome {
         case .committed(let version, _):
             let number = version?.number ?? current.latest.version
@@ -153,14 +156,14 @@ actor Reloader<Root: Settings> {
 
     /// Has the committer take the services over, and publishes what it committed.
     private func carryOut(
-        _ planned: Planned<Root>, _ cause: Cause, recorded: Bool, parent: Int?, replacing old: Root?
+        _ planned: Planned<Root>, _ services: [PlannedService], _ cause: Cause, recorded: Bool, parent: Int?, replacing old: Root?
     ) async -> CommitOutcome {
         let policy = policy(planned.snapshot.value)
         let intent = Intent(
             cause: cause, at: Date(), environment: environment, digest: planned.snapshot.digest, parent: parent == 0 ? nil : parent,
             documents: planned.candidate.storedDocuments, changedKeys: planned.plan.changes.map(\.key))
         let outcome = await committer.commit(
-            planned.snapshot.value, services: planned.plan.services, intent: recorded ? intent : nil,
+            planned.snapshot.value, services: services, intent: recorded ? intent : nil,
             deadlines: .init(prepare: policy.prepareTimeout, verify: policy.verifyTimeout))
         if case .committed(let version, _) = outcome {
             let before = old == nil ? nil : current.latest
