@@ -206,7 +206,8 @@ actor Committer<Root: Sendable> {
         } catch {
             // Not worth more than a line: the intent without outcome is found at the next start, and what runs is known.
             logger.error(
-                "the reverted change could not be recorded", metadata: ["attempt": "\(attempt ?? 0)", "problem": "\(publicSentence(for: error))"])
+                "the reverted change could not be recorded",
+                metadata: ["attempt": "\(attempt ?? 0)", "problem": "\(publicSentence(for: error))"])
         }
         return worse.isEmpty ? .refused(failure) : .degraded(failure)
     }
@@ -247,10 +248,13 @@ actor Committer<Root: Sendable> {
         case .committed(let version, let services):
             logger.info(
                 "services follow the new settings",
-                metadata: ["version": "\(version?.number ?? self.version ?? 0)", "services": "\(services.map(\.name).joined(separator: " "))"])
+                metadata: [
+                    "version": "\(version?.number ?? self.version ?? 0)", "services": "\(services.map(\.name).joined(separator: " "))",
+                ])
         case .refused(let failure):
             logger.warning(
-                "the change was refused; every service runs as before", metadata: ["phase": "\(failure.phase)", "problem": "\(failure.problem)"])
+                "the change was refused; every service runs as before",
+                metadata: ["phase": "\(failure.phase)", "problem": "\(failure.problem)"])
         case .degraded(let failure):
             logger.critical(
                 "swapping back failed: what runs is degraded", metadata: ["phase": "\(failure.phase)", "problem": "\(failure.problem)"])

@@ -8,6 +8,9 @@
 /// 4. ``retire(_:)`` on whichever instances lost.
 ///
 /// There is no undo: rolling back is the forward path with the old instance, which is still alive then.
+///
+/// Each phase of a service has a deadline; at it, the phase's task is cancelled and its result is not waited for any longer. Say
+/// why you refuse with ``ServiceRefusal``: of any other error only the type is shown, since its text may hold a secret.
 public protocol LiveService<Settings>: Sendable {
     /// What the service reads of the configuration.
     associatedtype Settings: Sendable
@@ -16,13 +19,17 @@ public protocol LiveService<Settings>: Sendable {
 
     /// Builds what the settings need beside what is running: binds the port, opens and tests the login, loads the keys.
     ///
-    /// May fail, and must leave nothing visible when it does. Reuse parts of `live` that the settings leave alone; such
-    /// parts then belong to both instances, and retiring one must not close them under the other.
+    /// May fail, and must leave nothing visible when it does. An instance that comes after the deadline is
+    /// retired. Reuse parts of `live` that the settings leave alone; such parts then belong to both instances, and retiring one
+    /// must not close them under the other.
     func prepare(_ settings: Settings, beside live: Instance?) async throws -> Instance
 
     /// Makes `next` the live instance and returns the one that was.
     ///
-    /// A swap: it cannot fail, waits for nothing outside the process and does no I/O. It is also the way back.
+    /// A swap: it cannot fail, waits for nothing outside the process and does no I/O. It has no deadline. It is also the way
+    /// back: when the transaction is reverted, it is called with what it returned. After a first start that was reverted there
+    /// is nothing to go back to; the instance is retired while the service still holds it, and what the next call returns is
+    /// not used.
     func activate(_ next: Instance) async -> Instance?
 
     /// Looks from outside whether the instance does its work: connects to the port, runs a query.
@@ -30,7 +37,8 @@ public protocol LiveService<Settings>: Sendable {
 
     /// Drains and closes an instance that is not live: one that was replaced, or prepared and not needed.
     ///
-    /// Must end within a deadline of its own. Called after the transaction is over, so a slow client delays nobody.
+    /// Must end within a deadline of its own. Called after the transaction is over, so a slow client delays nobody. When its
+    /// task is cancelled, it is to close at once: newer instances wait to drain, or the process ends.
     func retire(_ instance: Instance) async
 
     /// What going from one to the other settings means for those who use the service, for the plan.

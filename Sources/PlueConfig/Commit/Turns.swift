@@ -59,17 +59,15 @@ final class Turns: Sendable {
 
     /// Hands the turn to whoever waits longest.
     func pass() {
-        let (next, closers) = state.withLock { state in
-            if !state.waiting.isEmpty { return (state.waiting.removeFirst().continuation, state.closers) }
+        typealias Handed = (next: CheckedContinuation<Answer, Never>?, closers: [CheckedContinuation<Void, Never>])
+        let (next, closers): Handed = state.withLock { state in
+            if !state.waiting.isEmpty { return (state.waiting.removeFirst().continuation, []) }
             state.isTaken = false
             defer { state.closers = [] }
             return (nil, state.closers)
-        } as (CheckedContinuation<Answer, Never>?, [CheckedContinuation<Void, Never>])
-        if let next {
-            next.resume(returning: .granted)
-        } else {
-            for closer in closers { closer.resume() }
         }
+        next?.resume(returning: .granted)
+        for closer in closers { closer.resume() }
     }
 
     /// Sends everyone away who waits or comes later, and returns when the last turn has been passed on.

@@ -90,7 +90,8 @@ struct CommitterTests {
         try await stage.start()
         let late = ScriptedService("late", stage.journal)
         try await stage.committer.add(ServiceRegistration(late, named: "late", sections: ["late"], after: ["a"]) { $0["late"] })
-        let outcome = await stage.committer.commit(.all(1, ["a", "late"]), services: [PlannedService(name: "late", action: .swap)], intent: nil)
+        let outcome = await stage.committer.commit(
+            .all(1, ["a", "late"]), services: [PlannedService(name: "late", action: .swap)], intent: nil)
         guard case .committed(nil, _) = outcome else { throw Unexpected(outcome) }
         #expect(late.live == 1)
         #expect(!stage.journal.entries.contains("prepare a 1"))

@@ -160,7 +160,9 @@ struct TurnTests {
         await stage.expectOnlyLiveRemain(untilRetired: heedsCancellation ? ["b 2"] : ["a 2", "b 2"])
     }
 
-    @Test("from the intent on, giving up comes too late: the transaction runs to its end", arguments: ["intend", "activate a 2", "verify b 2"])
+    @Test(
+        "from the intent on, giving up comes too late: the transaction runs to its end",
+        arguments: ["intend", "activate a 2", "verify b 2"])
     func cancelledLater(at entry: String) async throws {
         let stage = try Stage(["a": [], "b": []])
         try await stage.start()

@@ -4,7 +4,8 @@ import Synchronization
 final class Journal: Sendable {
     private struct State {
         var entries: [String] = []
-        var waiting: [(isMet: @Sendable ([String]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiting: [(id: Int, isMet: @Sendable ([String]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        var nextID = 0
     }
 
     private let state = Mutex(State())
@@ -29,14 +30,26 @@ final class Journal: Sendable {
 
     func wait(for entry: String) async { await wait { $0.contains(entry) } }
 
+    /// Returns early when the test is out of time, so that what it expects next fails instead of hanging.
     func wait(until isMet: @escaping @Sendable ([String]) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isMetAlready = state.withLock { state in
-                if isMet(state.entries) { return true }
-                state.waiting.append((isMet, continuation))
-                return false
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if Task.isCancelled || isMet(state.entries) { return true }
+                    state.waiting.append((id, isMet, continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
             }
-            if isMetAlready { continuation.resume() }
+        } onCancel: {
+            let continuation = state.withLock { state in
+                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0).continuation }
+            }
+            continuation?.resume()
         }
     }
 }
@@ -81,7 +94,11 @@ final class Gate: Sendable {
             await pass()
             own.open()
         }
-        await withTaskCancellationHandler { await own.pass() } onCancel: { own.open() }
+        await withTaskCancellationHandler {
+            await own.pass()
+        } onCancel: {
+            own.open()
+        }
         _ = turnstile
         try Task.checkCancellation()
     }

@@ -155,8 +155,12 @@ struct RecordFailureTests {
     func writeBack() async throws {
         let stage = try await stage()
         let journal = stage.journal
-        #expect(await stage.commit(2, writingBack: WriteBack(write: { journal.add("write") }, restore: { journal.add("restore") })).version == 2)
-        #expect(journal.entries.suffix(3) == ["verify b 2", "write", "conclude committed"] || journal.entries.suffix(3) == ["verify a 2", "write", "conclude committed"])
+        #expect(
+            await stage.commit(2, writingBack: WriteBack(write: { journal.add("write") }, restore: { journal.add("restore") })).version == 2
+        )
+        #expect(
+            journal.entries.suffix(3) == ["verify b 2", "write", "conclude committed"]
+                || journal.entries.suffix(3) == ["verify a 2", "write", "conclude committed"])
     }
 
     @Test("documents that cannot be written take everyone back")

@@ -12,7 +12,9 @@ struct ReloadQueueTests {
     private func queue() -> ReloadQueue<Int> {
         let runs = Mutex(0)
         return ReloadQueue { [journal, gate] cause, isForced in
-            let run = runs.withLock { $0 += 1; return $0 }
+            let run = runs.withLock {
+                $0 += 1; return $0
+            }
             journal.add("run \(run) \(cause.trigger) \(cause.actor)\(isForced ? " forced" : "")")
             if run == 1 { await gate.pass() }
             return run
@@ -29,7 +31,7 @@ struct ReloadQueueTests {
                 group.addTask { await queue.request(Cause(.file, actor: "file:\(number)")) }
             }
             group.addTask { [gate] in
-                while await queue.waitingCallers < 50 { await Task.yield() }
+                while !Task.isCancelled, await queue.waitingCallers < 50 { await Task.yield() }
                 gate.open()
                 return 2
             }
@@ -63,7 +65,7 @@ struct ReloadQueueTests {
         await withTaskGroup { group in
             for (count, (trigger, actor, isForced)) in requests.enumerated() {
                 group.addTask { _ = await queue.request(Cause(trigger, actor: actor), isForced: isForced) }
-                while await queue.waitingCallers <= count { await Task.yield() }
+                while !Task.isCancelled, await queue.waitingCallers <= count { await Task.yield() }
             }
             gate.open()
         }

@@ -17,7 +17,7 @@ struct RetirementTests {
         await stage.journal.wait(for: "retire a 1")
         #expect(await stage.commit(3).version == 3)
         await stage.journal.wait(for: "retired a 2")
-        while await stage.committer.serviceStates.map(\.draining) != [1] { await Task.yield() }
+        while !Task.isCancelled, await stage.committer.serviceStates.map(\.draining) != [1] { await Task.yield() }
         #expect(!stage.journal.entries.contains("retired a 1"))
         gate.open()
         await stage.journal.wait(for: "retired a 1")
@@ -78,7 +78,7 @@ struct RetirementTests {
         // Now its second of grace runs.
         await stage.clock.wait(forSleepers: 1)
         stage.clock.advance(by: .seconds(1))
-        while await stage.committer.serviceStates.contains(where: { $0.draining > 0 }) { await Task.yield() }
+        while !Task.isCancelled, await stage.committer.serviceStates.contains(where: { $0.draining > 0 }) { await Task.yield() }
         draining.cancel()
         await draining.value
         gate.open()
@@ -130,7 +130,7 @@ struct RetirementTests {
         async let outcome = stage.commit(1)
         await stage.journal.wait(for: "verify a 1")
         async let down: Void = stage.committer.shutDown()
-        while await stage.commit(9).refusal?.reason != .shutDown { await Task.yield() }
+        while !Task.isCancelled, await stage.commit(9).refusal?.reason != .shutDown { await Task.yield() }
         #expect(stage.journal.entries("retire").isEmpty)
         gate.open()
         #expect(await outcome.version == 1)

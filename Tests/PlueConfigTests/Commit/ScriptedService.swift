@@ -85,7 +85,9 @@ final class ScriptedService: LiveService {
     func retire(_ instance: Instance) async {
         journal.add("retire \(name) \(instance.number)")
         try? await act(.retire, instance.number)
-        let times = instance.retired.withLock { $0 += 1; return $0 }
+        let times = instance.retired.withLock {
+            $0 += 1; return $0
+        }
         if times > 1 { state.withLock { $0.wrongRetirements.append(instance.number) } }
         journal.add("retired \(name) \(instance.number)")
     }

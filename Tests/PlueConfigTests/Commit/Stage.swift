@@ -79,7 +79,7 @@ extension Stage {
         let live = services.map { service in service.live.map { [$0] } ?? [] }
         let draining = Task { await committer.run() }
         for instance in expected { await journal.wait(for: "retired \(instance)") }
-        while await committer.serviceStates.contains(where: { $0.draining > 0 }) { await Task.yield() }
+        while !Task.isCancelled, await committer.serviceStates.contains(where: { $0.draining > 0 }) { await Task.yield() }
         #expect(services.map(\.unretired) == live, sourceLocation: location)
         draining.cancel()
         await draining.value
