@@ -1,5 +1,6 @@
 import Metrics
 public import ServiceLifecycle
+import UnixSignals
 
 /// Following the sources: file changes and SIGHUP become reloads, one after another.
 extension ConfigManager: Service {
@@ -12,22 +13,22 @@ extension ConfigManager: Service {
         let hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         try await start()
         guard let running else { return }
-        try await withThrowingDiscardingTaskGroup { group in
+        // Draining is no part of following: it ends by itself, after the last connection, where following is cut short.
+        async let drained: Void = running.committer.run()
+        await withDiscardingTaskGroup { group in
             group.addTask { await self.watch.run() }
             group.addTask { await self.followFiles(running) }
             if let hangups {
                 group.addTask {
-                    for await _ in hangups.cancelOnGracefulShutdown() {
-                        _ = await running.queue.request(Cause(.signal, actor: "signal"))
-                    }
+                    for await _ in hangups { _ = await running.queue.request(Cause(.signal, actor: "signal")) }
                 }
             }
             group.addTask { await self.retryRefused(running) }
-            group.addTask { await running.committer.run() }
             try? await gracefulShutdown()
             group.cancelAll()
         }
         await running.committer.shutDown()
+        await drained
     }
 
     private func followFiles(_ running: Running) async {

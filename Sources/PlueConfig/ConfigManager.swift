@@ -174,6 +174,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
             let version = try await made.reloader.start()
             options.logger.info("configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
         } catch {
+            // What was prepared holds ports and logins.
+            await made.committer.shutDown()
             throw .start(error)
         }
     }
