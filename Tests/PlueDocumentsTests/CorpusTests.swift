@@ -185,7 +185,7 @@ private struct PlainReading {
         var seen = Set<[String]>()
         for (index, line) in String(decoding: bytes, as: UTF8.self).components(separatedBy: "\n").enumerated() {
             func mistake(_ code: String) -> String { "\(code) \(index + 1)" }
-            let line = line.trimmingCharacters(in: .whitespaces)
+            var line = line.trimmingCharacters(in: .whitespaces)
             if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
             if line.hasPrefix("["), let name = line.dropFirst().components(separatedBy: "]").first {
                 isHeaderRefused = !name.components(separatedBy: ".").allSatisfy(Self.isName)
@@ -194,7 +194,7 @@ private struct PlainReading {
                 continue
             }
             // A comment behind a quoted value, as openssl.cnf has one.
-            let line = line.wholeMatch(of: #/(.*= *"[^"]*") +[#;].*/#).map { String($0.1) } ?? line
+            if let match = line.wholeMatch(of: #/(.*= *"[^"]*") +[#;].*/#) { line = String(match.1) }
             let parts = line.components(separatedBy: "=")
             let key = parts[0].trimmingCharacters(in: .whitespaces)
             var value = parts.dropFirst().joined(separator: "=").trimmingCharacters(in: .whitespaces)
