@@ -17,6 +17,7 @@ public struct Document: Sendable {
     public struct Limits: Sendable {
         public var maxBytes = 16 * 1_048_576
         public var maxLineBytes = 1_048_576
+        /// Also the most section headers, since an empty section costs more memory than a key.
         public var maxKeys = 100_000
         public var maxSectionDepth = 8
 
@@ -99,6 +100,7 @@ public struct Document: Sendable {
             if Int(lineStarts[middle]) <= offset { low = middle } else { high = middle }
         }
         let start = lineStarts.isEmpty ? 0 : Int(lineStarts[low])
+        // The first line starts past the byte order mark, so no column counts it.
         return Place(line: low + 1, column: 1 + bytes[min(start, offset)..<offset].lazy.filter { $0 & 0xC0 != 0x80 }.count)
     }
 
@@ -150,6 +152,10 @@ public struct Item: Hashable, Sendable {
 
     /// The item's text.
     public var text: String { fragments.map(\.text).joined() }
+}
+
+extension Collection<UInt8> {
+    var startsWithByteOrderMark: Bool { starts(with: [0xEF, 0xBB, 0xBF]) }
 }
 
 extension UInt8 {

@@ -16,9 +16,15 @@ extension Document {
         } catch {
             throw EditError(description: "the value cannot be written in a document: \(error.problems.first?.message ?? "")")
         }
+        let before = self
         let text = value.rawText
         if let entry = firstEntry(section: section, key: key) {
-            try replace(entry.valueRange.indices, with: padding(before: entry, text) + text)
+            try replace(entry.valueRange.indices, with: padding(before: entry, text) + (try besideComment(entry, value)))
+            guard let edited = firstEntry(section: section, key: key), fragments(of: edited).map(\.text) == value.fragments.map(\.text) else {
+                self = before
+                throw EditError(description: "'\(section).\(key)' cannot be written in the document")
+            }
+            return
         } else if let last = sections.last(where: { $0.name == section }) {
             try insert("\(indentation(of: last))\(key) = \(text)", after: endOfSection(last))
         } else {
@@ -26,6 +32,7 @@ extension Document {
             try insert("\(gap)[\(section)]\(lineEnd)\(key) = \(text)", after: bytes.count)
         }
         guard let entry = firstEntry(section: section, key: key), self.rawText(of: entry) == text else {
+            self = before
             throw EditError(description: "'\(section).\(key)' cannot be written in the document")
         }
     }
@@ -41,20 +48,30 @@ extension Document {
     public mutating func addSection(_ name: String, comment: String? = nil) throws(EditError) {
         guard !sections.contains(where: { $0.name == name }) else { return }
         let gap = bytes.isEmpty ? "" : lineEnd
-        let lines = comment.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map { "# \($0)\(lineEnd)" }.joined() } ?? ""
+        let lines = comment.map { commentLines($0) } ?? ""
+        let before = self
         try insert("\(gap)\(lines)[\(name)]", after: bytes.count)
-        guard sections.contains(where: { $0.name == name }) else { throw EditError(description: "'\(name)' is not a section's name") }
+        guard sections.count == before.sections.count + 1, sections.last?.name == name else {
+            self = before
+            throw EditError(description: "'\(name)' is not a section's name")
+        }
     }
 
     /// Deletes a section wherever it is opened: its header, its keys and the comments between them. Comments above the
     /// header stay, since they may speak of what is before it. False when there is none.
     public mutating func removeSection(_ name: String) throws(EditError) -> Bool {
         guard sections.contains(where: { $0.name == name }) else { return false }
+        let before = self
         while let index = sections.lastIndex(where: { $0.name == name }) {
             let section = sections[index]
             let start = lines(from: Int(section.header.start), to: Int(section.header.end)).lowerBound
             let end = sections.indices.contains(index + 1) ? startOfComments(above: sections[index + 1]) : bytes.count
-            try replace(start..<max(start, end), with: "")
+            do {
+                try replace(start..<max(start, end), with: "")
+            } catch {
+                self = before
+                throw error
+            }
         }
         return true
     }
@@ -88,7 +105,7 @@ extension Document {
     private func lines(from start: Int, to end: Int) -> Range<Int> {
         let first = bytes[..<start].lastIndex(of: .newline).map { $0 + 1 } ?? 0
         let last = bytes[min(end, bytes.count)...].firstIndex(of: .newline).map { $0 + 1 } ?? bytes.count
-        let isBOM = first == 0 && bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        let isBOM = first == 0 && bytes.startsWithByteOrderMark
         return (isBOM ? 3 : first)..<max(last, isBOM ? 3 : first)
     }
 
@@ -109,6 +126,24 @@ extension Document {
     private func padding(before entry: Entry, _ text: String) -> String {
         let start = Int(entry.valueRange.start)
         return entry.valueRange.indices.isEmpty && !text.isEmpty && start > 0 && bytes[start - 1] == UInt8(ascii: "=") ? " " : ""
+    }
+
+    /// How a value is written where an entry's value stands. A comment after that one would become a part of a bare value, so
+    /// the value gets quotes; not where they would mean something else: in a list, or around a substitution.
+    private func besideComment(_ entry: Entry, _ value: ValueText) throws(EditError) -> String {
+        let end = Int(entry.valueRange.end)
+        let rest = bytes[end...].prefix { $0 != .newline }
+        guard value.form == .bare || value.form == .list, rest.contains(where: \.startsComment) else { return value.rawText }
+        let text = value.rawText.utf8
+        if value.form == .list || text.contains(.comma) || text.contains(.quote) || text.contains(.backslash) || text.contains(UInt8(ascii: "$")) {
+            throw EditError(description: "a comment follows the value in its line, so the new value has to end with a quote; or move the comment to a line of its own")
+        }
+        return "\"\(value.rawText)\""
+    }
+
+    /// Each line of a text behind a `#`, whatever ends its lines, so that no line of it is anything but a comment.
+    private func commentLines(_ text: String) -> String {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { "# \($0)\(lineEnd)" }.joined()
     }
 
     /// Where the comment lines directly above a section's header begin.

@@ -22,20 +22,17 @@ struct Finding {
 
 extension Finding: Error {}
 
-/// Turns offsets of any bytes, valid UTF-8 or not, into places.
+/// Turns offsets of any bytes, valid UTF-8 or not, into places: in one pass over the bytes, since a hostile file may have its
+/// mistakes at the ends of long lines, and no longer than to the last mistake, since it may be far over the limit.
 struct PlaceFinder {
     private let bytes: [UInt8]
-    private let lineStarts: [Int]
 
-    init(_ bytes: [UInt8]) {
-        self.bytes = bytes
-        var starts = [0]
-        for (index, byte) in bytes.enumerated() where byte == .newline { starts.append(index + 1) }
-        lineStarts = starts
-    }
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     func problems(_ findings: [Finding]) -> [SyntaxProblem] {
-        findings.sorted { $0.range.lowerBound < $1.range.lowerBound }.map { finding in
+        let places = places(findings)
+        func place(_ offset: Int) -> Place { places[offset] ?? Place(line: 1, column: 1) }
+        return findings.sorted { $0.range.lowerBound < $1.range.lowerBound }.map { finding in
             SyntaxProblem(
                 code: finding.code, range: SourceRange(finding.range), start: place(finding.range.lowerBound),
                 end: place(finding.range.upperBound), message: finding.message, label: finding.label, hint: finding.hint,
@@ -49,15 +46,32 @@ struct PlaceFinder {
         }
     }
 
-    private func place(_ offset: Int) -> Place {
-        let offset = min(offset, bytes.count)
-        var low = 0
-        var high = lineStarts.count
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if lineStarts[middle] <= offset { low = middle } else { high = middle }
+    private func places(_ findings: [Finding]) -> [Int: Place] {
+        var wanted = Set<Int>()
+        for finding in findings {
+            for range in [finding.range, finding.related?.range ?? finding.range] {
+                wanted.insert(range.lowerBound)
+                wanted.insert(range.upperBound)
+            }
         }
-        let line = bytes[lineStarts[low]..<offset]
-        return Place(line: low + 1, column: 1 + line.lazy.filter { $0 & 0xC0 != 0x80 }.count)
+        var places: [Int: Place] = [:]
+        var place = Place(line: 1, column: 1)
+        // No editor counts the byte order mark as a column.
+        var index = 0
+        bytes.withUnsafeBufferPointer { bytes in
+            let markEnd = bytes.startsWithByteOrderMark ? 3 : 0
+            for offset in wanted.sorted() {
+                while index < min(offset, bytes.count) {
+                    if bytes[index] == .newline {
+                        place = Place(line: place.line + 1, column: 1)
+                    } else if bytes[index] & 0xC0 != 0x80, index >= markEnd {
+                        place.column += 1
+                    }
+                    index += 1
+                }
+                places[offset] = place
+            }
+        }
+        return places
     }
 }

@@ -12,7 +12,10 @@ struct Parser {
     private(set) var lineStarts: [UInt32] = []
     private(set) var findings: [Finding] = []
 
+    /// The section that a header opens; `nil` before the first one, and after one with a mistake.
     private var open: (name: String, header: Range<Int>, nameRange: Range<Int>, firstEntry: Int)?
+    /// After a header with a mistake: its keys are not reported as standing outside of any section.
+    private var isHeaderRefused = false
     /// A number for each section name, so that keys of a reopened section are compared with those it had.
     private var sectionNumbers: [String: UInt64] = [:]
     private var keys = KeyTable()
@@ -31,8 +34,8 @@ struct Parser {
         guard checkEncoding(bytes) else { return }
         lineStarts.reserveCapacity(bytes.count / 24)
         entries.reserveCapacity(min(bytes.count / 24, limits.maxKeys))
-        var start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-        lineStarts.append(0)
+        var start = bytes.startsWithByteOrderMark ? 3 : 0
+        lineStarts.append(UInt32(truncatingIfNeeded: start))
         while start < bytes.count, findings.count < Self.mostFindings {
             start = parseLine(bytes, from: start)
             if start < bytes.count || bytes.last == .newline { lineStarts.append(UInt32(truncatingIfNeeded: start)) }
@@ -52,11 +55,33 @@ struct Parser {
                 Finding(.nulByte, nul..<nul + 1, "the file has a NUL byte, so it is not text", label: "NUL", hint: "save it as UTF-8 text"))
             return false
         }
-        guard String(validating: bytes, as: UTF8.self) == nil else { return true }
-        let place = firstInvalid(bytes)
-        findings.append(
-            Finding(.invalidUTF8, place..<place + 1, "the file is not valid UTF-8", label: "this byte belongs to another encoding", hint: "save it as UTF-8"))
-        return false
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            let place = firstInvalid(bytes)
+            findings.append(
+                Finding(.invalidUTF8, place..<place + 1, "the file is not valid UTF-8", label: "this byte belongs to another encoding", hint: "save it as UTF-8"))
+            return false
+        }
+        // Anywhere, comments and quotes included: with CR alone as its line end, a file that starts with a comment would be
+        // one comment, and silently all defaults.
+        if let stray = firstStrayCarriageReturn(bytes) {
+            findings.append(
+                Finding(.carriageReturn, stray..<stray + 1, "there is a carriage return inside the line", label: "CR without LF",
+                    hint: "save the file with LF or CRLF line ends; inside \"…\" it is written \\r"))
+            return false
+        }
+        return true
+    }
+
+    /// The last byte is no stray one: it may be half of a CRLF.
+    private func firstStrayCarriageReturn(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let base = bytes.baseAddress else { return nil }
+        var start = 0
+        while start < bytes.count, let found = memchr(base + start, Int32(UInt8.carriageReturn), bytes.count - start) {
+            let index = UnsafeRawPointer(found) - UnsafeRawPointer(base)
+            if index + 1 < bytes.count, bytes[index + 1] != .newline { return index }
+            start = index + 1
+        }
+        return nil
     }
 
     private func firstInvalid(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
@@ -102,6 +127,7 @@ struct Parser {
 
     private mutating func parseHeader(_ bytes: UnsafeBufferPointer<UInt8>, _ line: Range<Int>) {
         closeSection()
+        isHeaderRefused = true
         guard let close = bytes[line].firstIndex(of: UInt8(ascii: "]")) else {
             find(.unterminatedSection, line, "the section header is not closed", label: "expected ']'")
             return
@@ -124,6 +150,13 @@ struct Parser {
             find(.sectionTooDeep, name, "the section is \(components.count) levels deep, more than \(limits.maxSectionDepth)")
             return
         }
+        guard sections.count < limits.maxKeys else {
+            if !findings.contains(where: { $0.code == .tooManySections }) {
+                find(.tooManySections, name, "the file has more than \(limits.maxKeys) section headers", hint: "split it into drop-ins")
+            }
+            return
+        }
+        isHeaderRefused = false
         let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[name]), as: UTF8.self)
         let number = sectionNumbers[text] ?? UInt64(sectionNumbers.count + 1)
         sectionNumbers[text] = number
@@ -172,13 +205,12 @@ struct Parser {
                 if form == .block { next = addBlockLines(bytes, from: next, to: end) }
             case .failure(let finding):
                 add(finding)
-                return next
+                // What is inside a block is no line of its own, even when the block has a mistake.
+                return ValueReading(bytes).endOfBlock(index).map { lineRange(bytes, from: $0).next } ?? next
             }
-        } else if let stray = bytes[index..<end].firstIndex(of: .carriageReturn) {
-            find(.carriageReturn, stray..<stray + 1, "there is a carriage return inside the line", label: "CR without LF", hint: "save the file with LF or CRLF line ends")
-            return next
         }
         guard open != nil else {
+            if isHeaderRefused { return next }
             find(.keyOutsideSection, key, "the key stands before any section", label: "belongs to no section", hint: "put a [section] header above it")
             return next
         }
@@ -204,7 +236,11 @@ struct Parser {
         var start = start
         while start <= end, start < bytes.count {
             lineStarts.append(UInt32(truncatingIfNeeded: start))
+            let line = start
             start = lineRange(bytes, from: start).next
+            if start - line > limits.maxLineBytes, findings.last?.code != .lineTooLong {
+                find(.lineTooLong, line..<line + 1, "the line has more than \(limits.maxLineBytes) bytes", hint: "divide the value")
+            }
         }
         return start
     }
@@ -212,7 +248,13 @@ struct Parser {
     private mutating func reportNoEquals(_ bytes: UnsafeBufferPointer<UInt8>, _ line: Range<Int>, _ key: Range<Int>, at index: Int) {
         let name = String(decoding: UnsafeBufferPointer(rebasing: bytes[key]), as: UTF8.self)
         if key.isEmpty || (index < line.upperBound && bytes[index] != UInt8(ascii: ":") && bytes[line].contains(UInt8(ascii: "="))) {
-            let end = bytes[line].firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ":") } ?? line.upperBound
+            if bytes[line].startsWithByteOrderMark {
+                find(.invalidName, line.lowerBound..<line.lowerBound + 3, "there is a byte order mark inside the file", label: "U+FEFF, which cannot be seen",
+                    hint: "delete it; files that were put together have one where the second begins")
+                return
+            }
+            var end = bytes[line].firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ":") } ?? line.upperBound
+            while end > line.lowerBound, bytes[end - 1].isSpace { end -= 1 }
             find(.invalidName, line.lowerBound..<max(end, line.lowerBound + 1), "the key's name is not valid",
                 label: "expected a name", hint: "names start with a letter or _, and go on with letters, digits, _ and -; comments start with # or ;")
         } else if index < line.upperBound, bytes[index] == UInt8(ascii: ":") {

@@ -10,6 +10,7 @@ public struct SyntaxProblem: Hashable, Sendable {
         // The file as a whole.
         case fileTooLarge = "file-too-large"
         case tooManyKeys = "too-many-keys"
+        case tooManySections = "too-many-sections"
         case invalidUTF8 = "invalid-utf8"
         case otherEncoding = "other-encoding"
         case nulByte = "nul-byte"

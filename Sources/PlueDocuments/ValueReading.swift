@@ -12,6 +12,7 @@ struct ValueReading {
         if isBlockQuote(line.lowerBound) { return block(line) }
         var start = line.lowerBound
         var form: ValueForm = bytes[start] == .quote ? .doubleQuoted : .singleQuoted
+        let lastBrace = lastBrace(line)
         while true {
             let end: Int
             if start < line.upperBound, bytes[start] == .quote || bytes[start] == .apostrophe {
@@ -21,7 +22,7 @@ struct ValueReading {
                 }
             } else {
                 // A bare item of the list; like a bare value it takes all up to the next comma, `#` included.
-                end = itemEnd(start..<line.upperBound)
+                end = itemEnd(start..<line.upperBound, lastBrace)
                 guard end < line.upperBound else { return .success((.list, line.lowerBound..<trimEnd(start..<end))) }
             }
             var rest = end
@@ -62,7 +63,9 @@ struct ValueReading {
         }
         return .failure(
             Finding(.unterminatedQuote, range.lowerBound..<range.lowerBound + 1, "the quote is not closed on its line",
-                label: "opened here", hint: quote == .quote ? "close it, or use \"\"\" for several lines" : "close it"))
+                label: "opened here",
+                hint: quote == .quote
+                    ? "close it, or use \"\"\" for several lines" : "close it, or write \"…\" around a value that begins with an apostrophe"))
     }
 
     private func block(_ line: Range<Int>) -> Result<(form: ValueForm, range: Range<Int>), Finding> {
@@ -91,6 +94,14 @@ struct ValueReading {
             Finding(.unterminatedQuote, line.lowerBound..<line.lowerBound + 3, "the \"\"\" is not closed", label: "opened here", hint: "close it with \"\"\""))
     }
 
+    /// Where a block value that has a mistake ends: past its closing quotes, or with the text; `nil` for any other value.
+    func endOfBlock(_ start: Int) -> Int? {
+        guard isBlockQuote(start) else { return nil }
+        var index = start + 3
+        while index < bytes.count, !isBlockQuote(index) { index += bytes[index] == .backslash ? 2 : 1 }
+        return min(index + 3, bytes.count)
+    }
+
     // MARK: - Escapes
 
     private func escape(at index: Int, before end: Int) -> Result<(text: String, next: Int), Finding> {
@@ -117,7 +128,11 @@ struct ValueReading {
                 let number = UInt32(String(decoding: digits, as: UTF8.self), radix: 16), let scalar = Unicode.Scalar(number)
             else { return unknown(close + 1) }
             return .success((String(Character(scalar)), close + 1))
-        default: return unknown(index + 2)
+        default:
+            // A whole scalar, and never the end of the line.
+            var past = bytes[index + 1] == .newline || bytes[index + 1] == .carriageReturn ? index + 1 : index + 2
+            while past < end, bytes[past] & 0xC0 == 0x80 { past += 1 }
+            return unknown(past)
         }
     }
 
@@ -156,8 +171,15 @@ struct ValueReading {
                 continue
             }
             if start < index { fragments.append(verbatim(start..<index)) }
-            fragments.append(Fragment(text: escape.text, offset: index, isVerbatim: false))
+            // Escapes that follow each other are one piece: a piece takes many times the bytes of an escape.
+            let first = index
+            var text = escape.text
             index = escape.next
+            while index < range.upperBound, bytes[index] == .backslash, case .success(let next) = self.escape(at: index, before: range.upperBound) {
+                text += next.text
+                index = next.next
+            }
+            fragments.append(Fragment(text: text, offset: first, isVerbatim: false))
             start = index
         }
         if start < range.upperBound { fragments.append(verbatim(start..<range.upperBound)) }
@@ -166,27 +188,44 @@ struct ValueReading {
 
     /// The lines of a block without the first newline and without the indentation they share.
     private func blockFragments(_ range: Range<Int>) -> [Fragment] {
-        var lines: [Range<Int>] = []
-        var start = range.lowerBound
-        for index in range where bytes[index] == .newline {
-            lines.append(start..<index + 1)
-            start = index + 1
-        }
-        lines.append(start..<range.upperBound)
         // What follows the opening quotes on their own line is dropped when it is blank, and never indented.
-        let opening = lines.removeFirst()
-        let opensBlank = bytes[opening].allSatisfy { $0.isSpace || $0 == .newline || $0 == .carriageReturn }
-        var fragments = opensBlank && !lines.isEmpty ? [] : escaped(opening)
+        let opening = blockLine(range.lowerBound, range)
+        guard bytes[opening].last == .newline else { return escaped(opening) }
+        var fragments = isBlank(opening) ? [] : escaped(opening)
         // The closing quotes' own line counts for the indentation, so that moving them moves the text.
-        let counted = lines.enumerated().filter { number, line in
-            number == lines.count - 1 || !bytes[line].allSatisfy { $0.isSpace || $0 == .newline || $0 == .carriageReturn }
+        var indentation = Int.max
+        var start = opening.upperBound
+        while true {
+            let line = blockLine(start, range)
+            let isLast = line.isEmpty || bytes[line.upperBound - 1] != .newline
+            if isLast || !isBlank(line) { indentation = min(indentation, bytes[line].prefix(while: \.isSpace).count) }
+            if isLast { break }
+            start = line.upperBound
         }
-        let indentation = counted.map { bytes[$0.element].prefix(while: \.isSpace).count }.min() ?? 0
-        for line in lines {
+        start = opening.upperBound
+        // Lines with nothing to take off are one piece with what follows them.
+        var from = start
+        while true {
+            let line = blockLine(start, range)
             let spaces = min(indentation, bytes[line].prefix(while: \.isSpace).count)
-            fragments += escaped(line.lowerBound + spaces..<line.upperBound)
+            if spaces > 0 {
+                fragments += escaped(from..<start)
+                from = start + spaces
+            }
+            if line.isEmpty || bytes[line.upperBound - 1] != .newline { break }
+            start = line.upperBound
         }
+        fragments += escaped(from..<range.upperBound)
         return fragments
+    }
+
+    /// A line of a block from there on, with its end; empty past the last newline.
+    private func blockLine(_ start: Int, _ range: Range<Int>) -> Range<Int> {
+        start..<(bytes[start..<range.upperBound].firstIndex(of: .newline).map { $0 + 1 } ?? range.upperBound)
+    }
+
+    private func isBlank(_ line: Range<Int>) -> Bool {
+        bytes[line].allSatisfy { $0.isSpace || $0 == .newline || $0 == .carriageReturn }
     }
 
     // MARK: - A list
@@ -199,6 +238,7 @@ struct ValueReading {
         guard !range.isEmpty else { return .success([]) }
         var items: [Item] = []
         var start = range.lowerBound
+        let lastBrace = lastBrace(range)
         while true {
             while start < range.upperBound, bytes[start].isSpace { start += 1 }
             let quoted = start < range.upperBound && (bytes[start] == .quote || bytes[start] == .apostrophe)
@@ -216,7 +256,7 @@ struct ValueReading {
                         Finding(.textAfterQuote, end..<range.upperBound, "there is text after the closing quote of an item", label: "expected a comma or the end of the line"))
                 }
             } else {
-                end = itemEnd(start..<range.upperBound)
+                end = itemEnd(start..<range.upperBound, lastBrace)
                 let item = start..<trimEnd(start..<end)
                 guard !item.isEmpty else {
                     let comma = min(end, range.upperBound - 1)
@@ -231,11 +271,12 @@ struct ValueReading {
     }
 
     /// Where a bare item ends: at the next comma that is not inside `${…}`.
-    private func itemEnd(_ range: Range<Int>) -> Int {
+    /// - Parameter lastBrace: Where the value's last `}` is: looking for one past it for every `${` would take quadratic time.
+    private func itemEnd(_ range: Range<Int>, _ lastBrace: Int) -> Int {
         var index = range.lowerBound
         while index < range.upperBound {
             if bytes[index] == .comma { return index }
-            if bytes[index] == UInt8(ascii: "$"), index + 1 < range.upperBound, bytes[index + 1] == UInt8(ascii: "{"),
+            if bytes[index] == UInt8(ascii: "$"), index < lastBrace, bytes[index + 1] == UInt8(ascii: "{"),
                 let close = bytes[index..<range.upperBound].firstIndex(of: UInt8(ascii: "}"))
             {
                 index = close
@@ -244,6 +285,8 @@ struct ValueReading {
         }
         return range.upperBound
     }
+
+    private func lastBrace(_ range: Range<Int>) -> Int { bytes[range].lastIndex(of: UInt8(ascii: "}")) ?? -1 }
 
     private func trimEnd(_ range: Range<Int>) -> Int {
         var end = range.upperBound

@@ -10,7 +10,12 @@ public struct ValueText: Hashable, Sendable {
     /// - Throws: ``SyntaxErrors`` when the text is not one value.
     public init(parsing text: String) throws(SyntaxErrors) {
         let prefix = "[v]\nv = "
-        let document = try Document(parsing: Array((prefix + text).utf8), name: "")
+        let document: Document
+        do {
+            document = try Document(parsing: Array((prefix + text).utf8), name: "")
+        } catch {
+            throw SyntaxErrors(problems: error.problems.map { $0.moved(back: prefix.utf8.count) })
+        }
         guard document.entries.count == 1, document.sections.count == 1, let entry = document.entries.first,
             entry.form == .block || !text.utf8.contains(.newline)
         else {
@@ -36,7 +41,8 @@ public struct ValueText: Hashable, Sendable {
 
     /// The items of a text in which nothing is quoted or escaped: split at commas, trimmed, empty ones left out.
     public static func literalItems(_ text: String) -> [String] {
-        text.split(separator: ",").map { item in
+        // By scalars: a combining mark after a comma does not make it another comma.
+        text.unicodeScalars.split(separator: ",").map { item in
             var item = item.drop { $0 == " " || $0 == "\t" }
             while let last = item.last, last == " " || last == "\t" { item = item.dropLast() }
             return String(item)
@@ -60,13 +66,17 @@ public struct ValueText: Hashable, Sendable {
     private static func isBareSafe(_ text: String) -> Bool {
         guard let first = text.utf8.first, let last = text.utf8.last else { return true }
         return first != .quote && first != .apostrophe && !first.isSpace && !last.isSpace
-            && text.utf8.allSatisfy { $0 != .newline && $0 != .carriageReturn && $0 != 0 } && !text.contains("${")
+            && text.utf8.allSatisfy { $0 != .newline && $0 != .carriageReturn && $0 != 0 } && !hasReference(text)
     }
 
     private static func doubleQuoted(_ text: String) -> String {
         var quoted = "\""
+        var previous: Unicode.Scalar?
         for scalar in text.unicodeScalars {
+            defer { previous = scalar }
             switch scalar {
+            // Only a verbatim `${` starts a substitution; `$${` is the spelling of a literal one.
+            case "{" where previous == "$": quoted += "${"
             case "\"": quoted += "\\\""
             case "\\": quoted += "\\\\"
             case "\n": quoted += "\\n"
@@ -76,7 +86,29 @@ public struct ValueText: Hashable, Sendable {
             default: quoted.unicodeScalars.append(scalar)
             }
         }
-        // Only a verbatim `${` starts a substitution; `$${` is the spelling of a literal one.
-        return quoted.replacing("${", with: "$${") + "\""
+        return quoted + "\""
+    }
+
+    /// By bytes: to a String, a brace with a combining mark is another character.
+    private static func hasReference(_ text: String) -> Bool {
+        zip(text.utf8, text.utf8.dropFirst()).contains { $0 == UInt8(ascii: "$") && $1 == UInt8(ascii: "{") }
+    }
+}
+
+extension SyntaxProblem {
+    /// The problem of a value that was parsed behind a section and a key, with places counted from the value's start.
+    fileprivate func moved(back prefix: Int) -> SyntaxProblem {
+        func moved(_ range: SourceRange) -> SourceRange {
+            SourceRange(start: range.start - min(range.start, UInt32(prefix)), end: range.end - min(range.end, UInt32(prefix)))
+        }
+        func moved(_ place: Place) -> Place {
+            place.line == 2 ? Place(line: 1, column: max(1, place.column - "v = ".utf8.count)) : Place(line: max(1, place.line - 1), column: place.column)
+        }
+        var problem = self
+        problem.range = moved(range)
+        problem.start = moved(start)
+        problem.end = moved(end)
+        problem.related = related.map { Related(range: moved($0.range), start: moved($0.start), end: moved($0.end), message: $0.message) }
+        return problem
     }
 }

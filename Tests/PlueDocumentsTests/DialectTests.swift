@@ -90,7 +90,7 @@ struct DialectTests {
         ("[s]\nk = \"\\u{110000}\"\n", "unknown-escape", 2, 6),
         ("[s]\nk = \"a\" b\n", "text-after-quote", 2, 9),
         ("[s]\nk = é\0\n", "nul-byte", 2, 6),
-        ("[s]\rk = 1\rl = 2\n", "text-after-quote", 1, 4),
+        ("[s]\rk = 1\rl = 2\n", "carriage-return", 1, 4),
         ("[s]\nk = 1\rl = 2\n", "carriage-return", 2, 6),
     ])
     func mistakes(text: String, code: String, line: Int, column: Int) {

@@ -48,5 +48,29 @@ struct EditTests {
         let text = "[s]\na = 1\n"
         var document = try Document(parsing: Array(text.utf8), name: "x")
         #expect(throws: EditError.self) { try document.set(key, in: section, to: value) }
+        #expect(document.bytes == Array(text.utf8) && document.entries.count == 1)
+        #expect(throws: EditError.self) { try document.addSection("b]\nc = 1\n[d") }
+        #expect(throws: EditError.self) { try document.addSection("b]\n[e") }
+        #expect(document.bytes == Array(text.utf8) && document.entries.count == 1)
+    }
+
+    @Test("a comment stays a comment, whatever ends its lines")
+    func comment() throws {
+        #expect(
+            try edited("[s]\na = 1\n") { try $0.addSection("t", comment: "x\r\nb = 2\nc = 3\rd = 4") }
+                == "[s]\na = 1\n\n# x\n# b = 2\n# c = 3\n# d = 4\n[t]\n")
+    }
+
+    @Test("a value before a comment gets the quotes that keep the comment out of it, or is refused")
+    func besideComment() throws {
+        #expect(try edited("[s]\na = \"x\" # note\n") { try $0.set("a", in: "s", to: "8080") } == "[s]\na = \"8080\" # note\n")
+        #expect(try edited("[s]\na = 'x' # note\n") { try $0.set("a", in: "s", to: "") } == "[s]\na = \"\" # note\n")
+        #expect(try edited("[s]\na = \"\"\"\nx\"\"\" ; n\n") { try $0.set("a", in: "s", to: "'y'") } == "[s]\na = 'y' ; n\n")
+        #expect(try edited("[s]\na = x # y\n") { try $0.set("a", in: "s", to: "z") } == "[s]\na = z\n")
+        for value in ["a, b", "${A}", "\"a\", b", "C:\\x"] {
+            var document = try Document(parsing: Array("[s]\na = \"x\" # note\n".utf8), name: "x")
+            #expect(throws: EditError.self) { try document.set("a", in: "s", to: value) }
+            #expect(document.bytes == Array("[s]\na = \"x\" # note\n".utf8))
+        }
     }
 }
