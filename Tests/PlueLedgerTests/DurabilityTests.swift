@@ -50,29 +50,44 @@ struct DurabilityTests {
         }
     }
 
-    @Test("the first page of a long history is there at once")
+    /// Not against the clock, which a busy machine stops: against a short history at the same moment. In release, alone, the
+    /// page of 50 takes 0.8 ms out of 100 000.
+    @Test("the first page of a long history costs what one of a short history costs")
     func firstPage() async throws {
         try await withScratch { directory in
-            let ledger = try Ledger.open(directory)
-            try await ledger.commit("a = 1")
-            try await ledger.pool.write { db in
-                try db.execute(sql: """
-                    WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-                    INSERT INTO attempt (version, parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest,
-                                         environment, changed_keys, services, tree)
-                    SELECT i, i - 1, triggered_by, actor, reason, at + i, duration_ns, phase, outcome, digest,
-                           environment, changed_keys, services, tree FROM attempt, n WHERE id = 1
-                    """)
-            }
+            let short = try await history(of: 100, in: directory.appending("short"))
+            let long = try await history(of: 20_000, in: directory.appending("long"))
             for includesRejected in [true, false] {
                 let query = HistoryQuery(includesRejected: includesRejected)
-                var fastest = Duration.seconds(1)
-                for _ in 0..<5 {
-                    fastest = min(fastest, try await ContinuousClock().measure { _ = try await ledger.history(query) })
+                var fastest = (short: Duration.seconds(9), long: Duration.seconds(9))
+                for _ in 0..<15 {
+                    fastest.short = min(fastest.short, try await time { _ = try await short.history(query) })
+                    fastest.long = min(fastest.long, try await time { _ = try await long.history(query) })
                 }
-                #expect(fastest < .milliseconds(50))
+                #expect(fastest.long < fastest.short * 3)
             }
-            #expect(try await ledger.history(HistoryQuery(version: 77)).entries.first?.version?.parent == 76)
+            #expect(try await long.history(HistoryQuery(version: 77)).entries.first?.version?.parent == 76)
         }
+    }
+
+    private func history(of versions: Int, in directory: FilePath) async throws -> Ledger {
+        let ledger = try Ledger.open(directory)
+        try await ledger.commit("a = 1")
+        try await ledger.pool.write { db in
+            try db.execute(sql: """
+                WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < \(versions))
+                INSERT INTO attempt (version, parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest,
+                                     environment, changed_keys, services, tree)
+                SELECT i, i - 1, triggered_by, actor, reason, at + i, duration_ns, phase, outcome, digest,
+                       environment, changed_keys, services, tree FROM attempt, n WHERE id = 1
+                """)
+        }
+        return ledger
+    }
+
+    private func time(_ body: () async throws -> Void) async rethrows -> Duration {
+        let start = ContinuousClock.now
+        try await body()
+        return ContinuousClock.now - start
     }
 }
