@@ -87,11 +87,11 @@ struct JSONSchemaRule: Sendable {
         case (let least?, nil): requirement = "must be at least \(least.words)"
         case (nil, let most?): requirement = "must be at most \(most.words)"
         }
-        let isOrdered = keywords.format?.isOrdered ?? { _, _ in nil }
+        let format = keywords.format
         return JSONSchemaRule(code: "range", expected: "\(least?.words ?? "")...\(most?.words ?? "")", requirement: requirement) { value in
             guard case .string(let text) = value else { return true }
             // What does not compare is not its format, which another rule says.
-            func fits(_ low: String, _ high: String) -> Bool { isOrdered(low, high) ?? true }
+            func fits(_ low: String, _ high: String) -> Bool { format?.isOrdered(low, high) ?? true }
             if case .string(let least) = least, !fits(least, text) { return false }
             if case .string(let most) = most, !fits(text, most) { return false }
             return true
