@@ -41,7 +41,7 @@ struct GlobalOptions: ParsableArguments {
             directory: configDirectory.map { FilePath($0) } ?? Deployment.defaultDirectory, environment: environment,
             stateDirectory: stateDirectory.map { FilePath($0) } ?? Deployment.defaultStateDirectory(variables),
             overrides: try overrides.map { argument in
-                do {
+                do throws(ConversionProblem) {
                     return try Override(argument: argument)
                 } catch {
                     throw ValidationError("--set \(argument.prefix { $0 != "=" }): expected \(error.expected); \(error.hint ?? "")")

@@ -44,11 +44,9 @@ extension ConfigManager {
             status.state = await running.reloader.state
             status.drift = await running.reloader.drift
             status.lastAttempt = await running.reloader.lastAttempt
-            let draining = await running.committer.draining
-            status.services = running.services.names.map { name in
+            status.services = await running.committer.serviceStates.map { service in
                 Status.Service(
-                    name: name, state: status.state == .degraded ? "degraded" : "running", version: snapshot.version,
-                    draining: draining[name] ?? 0)
+                    name: service.name, state: service.isDegraded ? "degraded" : "running", version: snapshot.version, draining: service.draining)
             }
             return status
         }

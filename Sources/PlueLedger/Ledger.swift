@@ -133,15 +133,19 @@ public final class Ledger: Recorder {
     /// Keeps a refused candidate, under an id of the ledger's own.
     ///
     /// The same refusal met again in the files (same digest, same diagnostics, nothing recorded in between) is counted on the
-    /// row that is there. Of its diagnostics the first 100 are kept.
+    /// row that is there. Of its diagnostics the first 100, and 64 KiB, are kept.
     /// - Throws: ``LedgerError``.
     public func reject(_ attempt: Attempt) async throws {
         try await write { try $0.reject(attempt) }
         pruneInTurn(at: attempt.at)
     }
 
+    /// What is kept, newest first; sees every write that returned before it was called.
+    /// - Throws: as ``LedgerReader/history(_:)``.
     public func history(_ query: HistoryQuery) async throws -> HistoryPage { try await reader.history(query) }
 
+    /// The documents of a kept version, as they were written; `nil` when the version is not kept.
+    /// - Throws: as ``LedgerReader/documents(of:)``.
     public func documents(of version: Int) async throws -> [StoredDocument]? { try await reader.documents(of: version) }
 
     /// The documents of any intended candidate, committed or not: what an interrupted one wanted to run.

@@ -33,9 +33,9 @@ extension LedgerTransaction {
         var next = id
         while true {
             guard let row = try Row.fetchOne(statement, arguments: [next]) else { throw corrupt("a document is gone") }
-            if digest == nil { digest = row["sha256"] }
-            let stored: Data = row["bytes"]
-            guard let base: Int64 = row["base"] else {
+            if digest == nil { digest = try row.value("sha256") }
+            let stored: Data = try row.value("bytes")
+            guard let base: Int64 = try row.value("base") else {
                 let bytes = try deltas.reversed().reduce(Array(stored)) { base, delta in
                     guard let bytes = delta.applied(to: base) else { throw corrupt("a document does not fit its base") }
                     return bytes
@@ -44,7 +44,7 @@ extension LedgerTransaction {
                 return bytes
             }
             // Ids fall along a chain, so this ends even in a database somebody edited.
-            guard base < next, let head: Int = row["head"], let tail: Int = row["tail"]
+            guard base < next, let head: Int = try row.value("head"), let tail: Int = try row.value("tail")
             else { throw corrupt("a document has no place on its base") }
             deltas.append(DocumentDelta(head: head, tail: tail, middle: Array(stored)))
             next = base

@@ -3,7 +3,7 @@ import GRDB
 import PlueConfig
 
 extension LedgerTransaction {
-    /// Without `diagnostics` and `tree` at hand, SQLite never reads the pages a large one spills over to.
+    /// Without `tree`: SQLite never reads the pages a large one spills over to.
     private static let columns = """
         id, version, parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, problem, digest, environment,
         changed_keys, services, diagnostics
@@ -46,36 +46,33 @@ extension LedgerTransaction {
     }
 
     private func entry(_ row: Row) throws -> HistoryPage.Entry {
-        let trigger: String = row["triggered_by"]
-        let phase: String = row["phase"]
-        let outcome: String? = row["outcome"]
-        guard let trigger = Cause.Trigger(rawValue: trigger), let phase = Attempt.Phase(rawValue: phase),
+        let id: Int = try row.value("id")
+        let outcome: String? = try row.value("outcome")
+        guard let trigger = try Cause.Trigger(rawValue: row.value("triggered_by")),
+            let phase = try Attempt.Phase(rawValue: row.value("phase")),
             outcome == nil || outcome.flatMap(Attempt.Outcome.init) != nil
-        else { throw corrupt("attempt \(row["id"] as Int) holds a word no Plue writes") }
-        let cause = Cause(trigger, actor: row["actor"], reason: row["reason"])
-        let at = Date(timeIntervalSinceReferenceDate: row["at"])
-        let environment = EnvironmentName(stringLiteral: row["environment"])
-        let services: [ServiceResult]
-        let diagnostics: [Diagnostic]
-        let changedKeys: [SettingKey]
-        do {
-            services = try RecordedJSON.elements(RecordedService.self, in: row["services"]).compactMap(\.result)
-            diagnostics = try RecordedJSON.elements(RecordedDiagnostic.self, in: row["diagnostics"]).compactMap(\.diagnostic)
-            changedKeys = try RecordedJSON.elements(RecordedKey.self, in: row["changed_keys"]).map(\.key)
-        } catch is DecodingError {
-            // The error itself would show the text it could not read.
-            throw corrupt("attempt \(row["id"] as Int) holds JSON no Plue writes")
-        }
+        else { throw corrupt("attempt \(id) holds a word no Plue writes") }
         let attempt = Attempt(
-            id: row["id"], cause: cause, at: at, duration: .nanoseconds(row["duration_ns"] as Int64), phase: phase,
-            outcome: outcome.flatMap(Attempt.Outcome.init), problem: row["problem"], diagnostics: diagnostics,
-            digest: row["digest"], environment: environment, version: row["version"], services: services)
+            id: id, cause: Cause(trigger, actor: try row.value("actor"), reason: try row.value("reason")),
+            at: Date(timeIntervalSinceReferenceDate: try row.value("at")), duration: .nanoseconds(try row.value("duration_ns") as Int64),
+            phase: phase, outcome: outcome.flatMap(Attempt.Outcome.init), problem: try row.value("problem"),
+            diagnostics: try list(RecordedDiagnostic.self, "diagnostics", row).compactMap(\.diagnostic),
+            digest: try row.value("digest"), environment: EnvironmentName(stringLiteral: try row.value("environment")),
+            version: try row.value("version"),
+            services: try list(RecordedService.self, "services", row).compactMap(\.result))
         guard let number = attempt.version else { return HistoryPage.Entry(attempt: attempt, version: nil) }
         guard let digest = attempt.digest else { throw corrupt("version \(number) has no digest") }
-        return HistoryPage.Entry(
-            attempt: attempt,
-            version: Version(
-                number: number, parent: row["parent"], digest: digest, environment: environment, cause: cause, at: at,
-                changedKeys: changedKeys, services: services))
+        let version = Version(
+            number: number, parent: try row.value("parent"), digest: digest, environment: attempt.environment,
+            cause: attempt.cause, at: attempt.at,
+            changedKeys: try list(RecordedKey.self, "changed_keys", row).map(\.key), services: attempt.services)
+        return HistoryPage.Entry(attempt: attempt, version: version)
+    }
+
+    private func list<Element: Decodable>(_ type: Element.Type, _ column: String, _ row: Row) throws -> [Element] {
+        // A DecodingError would show the text it could not read.
+        do { return try RecordedJSON.elements(type, in: row.value(column)) } catch is DecodingError {
+            throw corrupt("\(column) of an attempt is not what a Plue writes")
+        }
     }
 }

@@ -23,7 +23,9 @@ extension LedgerTransaction {
         var number: Int?
         if conclusion.outcome == .committed {
             // Without gaps: the newest version is never pruned, and a number exists only together with its outcome.
-            number = (try Int.fetchOne(db, sql: "SELECT max(version) FROM attempt") ?? 0) + 1
+            let newest = try Int.fetchOne(db, sql: "SELECT max(version) FROM attempt") ?? 0
+            guard (0..<Int.max).contains(newest) else { throw corrupt("a version has the number \(newest)") }
+            number = newest + 1
         }
         let statement = try db.cachedStatement(sql: """
             UPDATE attempt SET outcome = ?, version = ?, phase = ?, duration_ns = ?, problem = ?, services = ?

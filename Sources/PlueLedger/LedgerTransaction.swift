@@ -12,3 +12,12 @@ struct LedgerTransaction {
 
     func corrupt(_ reason: String) -> LedgerError { .corrupt(path, reason: reason) }
 }
+
+extension Row {
+    /// What stands in a column; throws when it is of another type.
+    ///
+    /// GRDB's own subscript traps then, and a damaged page can hold anything: nothing here may use it.
+    func value<Value: DatabaseValueConvertible>(_ column: String) throws -> Value {
+        try decode(Value.self, forColumn: column)
+    }
+}

@@ -79,17 +79,13 @@ struct StateDirectory: Sendable {
     }
 
     private static func make(_ path: FilePath) throws(LedgerError) {
-        if mkdir(path.string, 0o700) == 0 {
-            chmod(path.string, 0o700)
-            return try syncNames(in: path.removingLastComponent())
-        }
         let parent = path.removingLastComponent()
-        switch errno {
-        case EEXIST: return
-        case ENOENT where !parent.isEmpty && parent != path:
-            try make(parent)
-            guard mkdir(path.string, 0o700) == 0 || errno == EEXIST else { throw LedgerError(errno: errno, at: path) }
-        case let code: throw LedgerError(errno: code, at: path)
+        if !parent.isEmpty, parent != path, status(of: parent) == nil { try make(parent) }
+        if mkdir(path.string, 0o700) == 0 {
+            chmod(path.string, 0o700)  // whatever the umask took away
+            try syncNames(in: parent)
+        } else if errno != EEXIST {
+            throw LedgerError(errno: errno, at: path)
         }
     }
 

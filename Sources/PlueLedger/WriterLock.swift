@@ -27,6 +27,7 @@ final class WriterLock: Sendable {
             close(descriptor)
             throw code == EWOULDBLOCK ? .inUse(directory: directory, pid: pid) : LedgerError(errno: code, at: path)
         }
+        fchmod(descriptor, 0o600)  // whatever the umask took away
         // Without the pid (a full disk) the lock holds just as well.
         let text = Array("\(getpid())\n".utf8)
         _ = ftruncate(descriptor, 0)

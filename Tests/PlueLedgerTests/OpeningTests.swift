@@ -169,6 +169,57 @@ struct OpeningTests {
         }
     }
 
+    @Test("a byte here or there that is wrong is an error or harmless, never a trap", arguments: 1...60)
+    func singleBytes(seed: UInt64) async throws {
+        try await withScratch { directory in
+            var ledger = try Ledger.open(directory, retention: .keep(versions: 5, for: .zero))
+            for number in 1...12 {
+                try await ledger.commit(String(repeating: "key = \(number)\n", count: 40), parent: number - 1)
+                try await ledger.reject(.refusal("\(number)"))
+            }
+            try await ledger.close()
+            let database = URL(fileURLWithPath: directory.appending("plue.db").string)
+            var bytes = try Data(contentsOf: database)
+            var random = Seeded(state: seed)
+            for _ in 0..<Int.random(in: 1...200, using: &random) {
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            try bytes.write(to: database)
+            chmod(database.path, 0o600)
+            do {
+                ledger = try Ledger.open(directory, retention: .keep(versions: 5, for: .zero))
+            } catch is LedgerError { return }
+            for number in 1...12 { await tolerated { _ = try await ledger.documents(of: number) } }
+            await tolerated { _ = try await ledger.history(HistoryQuery()) }
+            await tolerated { try await ledger.commit("key = 0", parent: 12) }
+            await tolerated { try await ledger.reject(.refusal("x")) }
+            await tolerated { try await ledger.prune(at: .day(1)) }
+        }
+    }
+
+    @Test("a column of the wrong type is damage, not a trap", arguments: [
+        "version = 'x', outcome = 'committed'", "parent = 'x'", "triggered_by = 'x'", "actor = x'ff'", "at = 'x'",
+        "duration_ns = 'x'", "phase = 7", "outcome = 'x', version = NULL", "environment = x'ff'", "changed_keys = '{'",
+        "services = '[1]'", "diagnostics = x'00'", "version = 9223372036854775807",
+    ])
+    func wrongTypes(assignment: String) async throws {
+        try await withScratch { directory in
+            let ledger = try Ledger.open(directory)
+            try await ledger.commit("a = 1")
+            try await ledger.pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA ignore_check_constraints = ON; UPDATE attempt SET \(assignment)")
+            }
+            await tolerated { _ = try await ledger.history(HistoryQuery()) }
+            await tolerated { try await ledger.commit("a = 2", parent: 1) }
+            await tolerated { try await ledger.prune(at: .day(9_999)) }
+        }
+    }
+
+    /// An error of ours is an answer; another one, or a trap, is not.
+    private func tolerated(_ body: () async throws -> Void) async {
+        do { try await body() } catch is LedgerError {} catch { Issue.record("\(error)") }
+    }
+
     @Test("a state directory that cannot be made says which and why")
     func unusable() async throws {
         try await withScratch { directory in

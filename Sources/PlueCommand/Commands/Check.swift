@@ -23,7 +23,7 @@ struct Check: AsyncParsableCommand {
         do {
             let candidate = await files.isEmpty ? deployment.source.read(deployment.environment) : deployment.candidate(ofFiles: files)
             let diagnostics = try check(candidate, deployment)
-            options.report(diagnostics, asAnswer: true)
+            if !diagnostics.isEmpty || options.format != .text { options.report(diagnostics, asAnswer: true) }
             if diagnostics.hasErrors { throw ExitCode.invalidConfiguration }
             if options.format == .text, diagnostics.isEmpty {
                 options.print("\(files.isEmpty ? "\(deployment.directory) (\(deployment.environment))" : files.joined(separator: ", ")): valid")

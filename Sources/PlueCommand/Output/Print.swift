@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import PlueConfig
+import PlueDaemon
+import PlueLedger
 
 extension GlobalOptions {
     /// Writes to standard output.
@@ -59,5 +61,49 @@ struct TextTable {
                 column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
             }.joined(separator: "  ")
         }.joined(separator: "\n")
+    }
+}
+
+extension GlobalOptions {
+    /// Says what ended a command, and with which code: the one place that turns errors into words and codes.
+    func end(_ error: any Error) -> any Error {
+        switch error {
+        case let rejection as Rejection: return refuse(rejection.diagnostics)
+        case let error as ConfigurationError: return refuse(error)
+        case let unreachable as DaemonClient.Unreachable:
+            complain(
+                unreachable.isForbidden
+                    ? "you may not use \(unreachable.socket)" : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir")
+            return unreachable.isForbidden ? ExitCode.notPermitted : ExitCode.unreachable
+        case let refused as DaemonClient.Refused:
+            if format == .json { print(refused.problem) }
+            complain(refused.problem["detail"]?.string ?? "the daemon refused")
+            for diagnostic in refused.problem["errors"]?.elements ?? [] {
+                let place = diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" } ?? ""
+                complain("\(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)")
+            }
+            switch refused.status {
+            case 422: return ExitCode.invalidConfiguration
+            case 401, 403: return ExitCode.notPermitted
+            case 409, 412: return ExitCode.conflict
+            default: return ExitCode.failure
+            }
+        case let error as LedgerError:
+            complain("\(error)")
+            if case .notPermitted = error { return ExitCode.notPermitted }
+            if case .inUse = error { return ExitCode.conflict }
+            return ExitCode.unreachable
+        case let error as NoSuchVersion:
+            complain("\(error)")
+            return ExitCode.failure
+        case let error as FileReadError:
+            complain("\(error)")
+            return ExitCode.failure
+        case is ExitCode, is ValidationError: return error
+        default:
+            // Other errors' texts may hold anything, a value included; their type is enough to find them.
+            complain("failed with \(type(of: error))")
+            return ExitCode.failure
+        }
     }
 }

@@ -26,6 +26,9 @@ actor Committer<Root: Sendable> {
 
     /// What each service runs.
     private var live: [String: ServiceInstance<Root>] = [:]
+    /// The version each service took its settings from, and who does not work since a change was swapped back.
+    private var versions: [String: Int] = [:]
+    private var degraded: Set<String> = []
     /// The version that runs; `nil` before the first that was recorded here.
     private var version: Int?
 
@@ -45,8 +48,17 @@ actor Committer<Root: Sendable> {
     /// that service alone, without an intent.
     func add(_ service: ServiceRegistration<Root>) throws(ServiceSetError) { try services.add(service) }
 
-    /// How many instances of each service drain.
-    var draining: [String: Int] { get async { await drain.counts } }
+    /// How each service stands, in the order of addition.
+    var serviceStates: [ServiceState] {
+        get async {
+            let draining = await drain.counts
+            return services.names.map { name in
+                ServiceState(
+                    name: name, isLive: live[name] != nil, isDegraded: degraded.contains(name), version: versions[name],
+                    draining: draining[name] ?? 0)
+            }
+        }
+    }
 
     // MARK: - Transactions
 
@@ -137,32 +149,34 @@ actor Committer<Root: Sendable> {
         await transaction.activate()
         for part in transaction.parts { live[part.name] = part.next }
 
-        var failure: CommitFailure
-        var isWritten = false
         let problems = await transaction.verify()
-        if !problems.isEmpty {
-            failure = CommitFailure(reason: .service, phase: .verify, problem: problems.joined(separator: "; "))
-        } else {
-            do {
-                isWritten = writeBack != nil
-                try await writeBack?.write()
-                do {
-                    // The commit point: when this returns, the version exists.
-                    let version = try await conclude(.committed, .record, transaction, attempt, nil, elapsed())
-                    if let version { self.version = version.number }
-                    await drain.add(transaction.replaced)
-                    return .committed(version, transaction.results)
-                } catch {
-                    failure = CommitFailure(
-                        reason: .notRecorded, phase: .record,
-                        problem: "the outcome could not be recorded: the recorder \(publicSentence(for: error))")
-                }
-            } catch {
-                failure = CommitFailure(
-                    reason: .notWritten, phase: .commit, problem: "the documents could not be written: \(publicSentence(for: error))")
-            }
+        guard problems.isEmpty else {
+            let failure = CommitFailure(reason: .service, phase: .verify, problem: problems.joined(separator: "; "))
+            return await revert(transaction, failure, attempt, nil, elapsed)
         }
-        return await revert(transaction, failure, attempt, isWritten ? writeBack : nil, elapsed)
+        do {
+            try await writeBack?.write()
+        } catch {
+            let failure = CommitFailure(
+                reason: .notWritten, phase: .commit, problem: "the documents could not be written: \(publicSentence(for: error))")
+            return await revert(transaction, failure, attempt, writeBack, elapsed)
+        }
+        do {
+            // The commit point: when this returns, the version exists.
+            let version = try await conclude(.committed, .record, transaction, attempt, nil, elapsed())
+            if let version { self.version = version.number }
+            for part in transaction.parts {
+                versions[part.name] = version?.number
+                degraded.remove(part.name)
+            }
+            await drain.add(transaction.replaced)
+            return .committed(version, transaction.results)
+        } catch {
+            let failure = CommitFailure(
+                reason: .notRecorded, phase: .record,
+                problem: "the outcome could not be recorded: the recorder \(publicSentence(for: error))")
+            return await revert(transaction, failure, attempt, writeBack, elapsed)
+        }
     }
 
     /// The way back: the forward path with the old instances, which are still alive.
@@ -177,6 +191,7 @@ actor Committer<Root: Sendable> {
         await drain.add(transaction.prepared)
 
         var worse = await transaction.verifyPrevious()
+        for part in transaction.parts where part.isDegraded { degraded.insert(part.name) }
         do {
             try await written?.restore()
         } catch {
@@ -241,4 +256,17 @@ actor Committer<Root: Sendable> {
                 "swapping back failed: what runs is degraded", metadata: ["phase": "\(failure.phase)", "problem": "\(failure.problem)"])
         }
     }
+}
+
+/// How a service stands.
+struct ServiceState: Hashable, Sendable {
+    let name: String
+    /// Whether it has been brought up.
+    let isLive: Bool
+    /// Whether it failed its verification when a change was swapped back, and has not been replaced since.
+    let isDegraded: Bool
+    /// The version it took its settings from; `nil` when that was recorded before this process, or never.
+    let version: Int?
+    /// How many of its replaced instances drain.
+    let draining: Int
 }

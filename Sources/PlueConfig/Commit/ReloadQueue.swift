@@ -41,6 +41,9 @@ actor ReloadQueue<Outcome: Sendable> {
         }
     }
 
+    /// How many callers the next run will answer.
+    var waitingCallers: Int { next?.callers.count ?? 0 }
+
     private func startNext() {
         guard !isRunning, let request = next else { return }
         next = nil

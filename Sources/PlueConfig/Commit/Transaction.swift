@@ -14,6 +14,8 @@ struct Transaction<Root: Sendable>: Sendable {
         var outcome = ServiceResult.Outcome.discarded
         var problem: String?
         var duration = Duration.zero
+        /// What ran before was swapped back and does not work.
+        var isDegraded = false
 
         var name: String { registration.name }
         var result: ServiceResult {
@@ -75,7 +77,7 @@ struct Transaction<Root: Sendable>: Sendable {
     /// Looks at all from outside, together.
     /// - Returns: What is wrong, a sentence for each service that does not work.
     mutating func verify() async -> [String] {
-        await verify({ $0.next }, ifFailing: "")
+        await verify({ $0.next }, ifFailing: "") { _ in }
     }
 
     /// Makes live again what was live before, the last activated first. What never ran before stays where it is until it is
@@ -90,7 +92,7 @@ struct Transaction<Root: Sendable>: Sendable {
     /// Looks at what was swapped back.
     /// - Returns: What is wrong, a sentence for each service that does not work as before.
     mutating func verifyPrevious() async -> [String] {
-        await verify({ $0.previous }, ifFailing: "what ran before was swapped back and does not work either: ")
+        await verify({ $0.previous }, ifFailing: "what ran before was swapped back and does not work either: ") { $0.isDegraded = true }
     }
 
     // MARK: - The losers, for the drain
@@ -110,18 +112,20 @@ struct Transaction<Root: Sendable>: Sendable {
     // MARK: -
 
     private mutating func verify(
-        _ instance: @escaping @Sendable (Part) -> ServiceInstance<Root>?, ifFailing preamble: String
+        _ instance: @escaping @Sendable (Part) -> ServiceInstance<Root>?, ifFailing preamble: String,
+        mark: (inout Part) -> Void
     ) async -> [String] {
         let outcomes = await inParallel(parts.indices.filter { instance(parts[$0]) != nil }) { [phases, deadlines] part in
             await phases.run(.verify, of: part.name, within: deadlines.verify) { try await instance(part)?.verify() }
         }
         var problems: [String] = []
-        for (index, outcome) in outcomes { settle(index, outcome, preamble: preamble, &problems) }
+        for (index, outcome) in outcomes where settle(index, outcome, preamble: preamble, &problems) == nil {
+            mark(&parts[index])
+        }
         return problems
     }
 
     /// Takes the outcome of a phase down.
-    @discardableResult
     private mutating func settle<Value>(
         _ index: Int, _ outcome: PhaseRunner.Outcome<Value>, preamble: String = "", _ problems: inout [String]
     ) -> Value? {

@@ -35,7 +35,7 @@ public struct Plan: Sendable {
     }
 
     /// The settings that differ between two tables; against `nil`, those that some layer sets.
-    static func changes(from old: SettingTable?, to new: SettingTable) -> [Change] {
+    public static func changes(from old: SettingTable?, to new: SettingTable) -> [Change] {
         guard let old else {
             return new.filter(\.isExplicit).map { change($0.key, nil, $0) }
         }

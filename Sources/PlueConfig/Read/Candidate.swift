@@ -91,3 +91,43 @@ extension Candidate {
             && secretFiles.mapValues { try? $0.get() } == other.secretFiles.mapValues { try? $0.get() }
     }
 }
+
+extension Candidate {
+    /// The documents of a recorded version, in the layers their names say.
+    public init(_ environment: EnvironmentName, stored: [StoredDocument], variables: [String: String], overrides: [Override] = []) {
+        let bytes = Dictionary(stored.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
+        let selection = ProfileDirectory(names: bytes.keys).select(environment) { bytes[$0] } display: { $0 }
+        self.init(
+            environment: environment, documents: selection.documents, variables: variables, overrides: overrides,
+            problems: selection.problems(for: environment, in: ""))
+        readSecretFiles()
+    }
+
+    /// Puts a text in the place of the environment's own document.
+    public mutating func replaceProfile(with bytes: [UInt8], displayName: String) {
+        replace(.profile, with: bytes)
+        for index in documents.indices where documents[index].role == .profile(environment) { documents[index].displayName = displayName }
+        readSecretFiles()
+    }
+
+    /// Reads what `${file:…}` and `${credential:…}` name and is not read yet. Blocks.
+    public mutating func readSecretFiles(_ files: any FileAccess = SystemFiles()) {
+        for path in SecretReferences(documents, overrides, variables).paths where secretFiles[path] == nil {
+            secretFiles[path] = Self.secret(path, files)
+        }
+    }
+
+    /// A secret file's text, one trailing newline taken off.
+    static func secret(_ path: FilePath, _ files: any FileAccess) -> Result<String, FileReadError> {
+        Result { () throws(FileReadError) in secretText(try files.read(path, limit: longestSecret)) }
+    }
+
+    static let longestSecret = 1_048_576
+
+    static func secretText(_ bytes: [UInt8]) -> String {
+        var bytes = bytes[...]
+        if bytes.last == UInt8(ascii: "\n") { bytes = bytes.dropLast() }
+        if bytes.last == UInt8(ascii: "\r") { bytes = bytes.dropLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -102,23 +102,15 @@ public struct DirectorySource: Source {
         candidate.problems = problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
         for path in SecretReferences(selection.documents, overrides, variables).paths {
             do throws(FileReadError) {
-                let read = try WholeRead(path, limit: 1_048_576)
+                let read = try WholeRead(path, limit: Candidate.longestSecret)
                 reading.signatures[path] = read.signature
-                candidate.secretFiles[path] = .success(Self.text(read.bytes))
+                candidate.secretFiles[path] = .success(Candidate.secretText(read.bytes))
             } catch {
                 reading.signatures[path] = FileSignature(path)
                 candidate.secretFiles[path] = .failure(error)
             }
         }
         return candidate
-    }
-
-    /// The file's text, one trailing newline taken off.
-    private static func text(_ bytes: [UInt8]) -> String {
-        var bytes = bytes[...]
-        if bytes.last == UInt8(ascii: "\n") { bytes = bytes.dropLast() }
-        if bytes.last == UInt8(ascii: "\r") { bytes = bytes.dropLast() }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The names of documents in the directory and its drop-in directories; `nil` when it cannot be listed.

@@ -14,6 +14,7 @@ public final class MemoryRecorder: Recorder {
         state = Mutex(State(retention: retention))
     }
 
+    /// Lists the candidate as under way; cannot fail.
     public func intend(_ intent: Intent) async throws -> Int {
         state.withLock { $0.intend(intent) }
     }
@@ -23,14 +24,17 @@ public final class MemoryRecorder: Recorder {
         try state.withLock { try $0.conclude(conclusion) }
     }
 
+    /// Keeps a refused candidate, under an id of its own; cannot fail.
     public func reject(_ attempt: Attempt) async throws {
         state.withLock { $0.reject(attempt) }
     }
 
+    /// What is kept, newest first; cannot fail.
     public func history(_ query: HistoryQuery) async throws -> HistoryPage {
         state.withLock { $0.history(query) }
     }
 
+    /// The documents of a kept version; `nil` when the version is not kept. Cannot fail.
     public func documents(of version: Int) async throws -> [StoredDocument]? {
         state.withLock { state in state.entries.last { $0.version?.number == version }?.intent?.documents }
     }
@@ -42,6 +46,7 @@ public final class MemoryRecorder: Recorder {
 
     /// A conclusion names an attempt that is not under way.
     public struct NotUnderWay: Error, CustomStringConvertible {
+        /// The id that was named.
         public let id: Int
         public var description: String { "attempt \(id) is not under way: it was never intended, or has its outcome already" }
     }

@@ -1,10 +1,12 @@
 // What keeps a history small whoever writes into it: both recorders apply the same two rules before they store a refusal.
 
 extension Attempt {
-    /// At most so many diagnostics of one attempt are kept; a last one then says how many there were.
+    /// At most so many diagnostics of one attempt are kept; a last one then says how many more there were.
     package static let diagnosticsKept = 100
-    /// Texts of a diagnostic are cut after so many characters: a line may be 1 MiB long.
-    package static let charactersKept = 2_000
+    /// And at most about so many bytes of them.
+    package static let bytesKept = 65_536
+    /// Each text of a diagnostic is cut after so many characters: a line may be 1 MiB long.
+    package static let charactersKept = 1_000
 
     /// The attempt as it is stored: refused, and of bounded size.
     package func refused(as id: Int) -> Attempt {
@@ -13,9 +15,15 @@ extension Attempt {
         stored.outcome = .rejected
         stored.version = nil
         stored.problem = problem.map(Self.cut)
-        stored.diagnostics = diagnostics.prefix(Self.diagnosticsKept).map(Self.cut)
-        if diagnostics.count > Self.diagnosticsKept {
-            let more = diagnostics.count - Self.diagnosticsKept
+        stored.diagnostics = []
+        var room = Self.bytesKept
+        for diagnostic in diagnostics.prefix(Self.diagnosticsKept).map(Self.cut) {
+            room -= diagnostic.textBytes
+            if room < 0 { break }
+            stored.diagnostics.append(diagnostic)
+        }
+        let more = diagnostics.count - stored.diagnostics.count
+        if more > 0 {
             stored.diagnostics.append(
                 Diagnostic("more", severity: diagnostics.hasErrors ? .error : .warning, "and \(more) more, not kept in the history")
             )
@@ -34,7 +42,7 @@ extension Attempt {
     }
 
     private static func cut(_ text: String) -> String {
-        text.count <= charactersKept ? text : text.prefix(charactersKept) + "…"
+        text.utf8.count <= charactersKept ? text : text.prefix(charactersKept) + "…"
     }
 
     private static func cut(_ diagnostic: Diagnostic) -> Diagnostic {
@@ -45,7 +53,7 @@ extension Attempt {
         kept.found = diagnostic.found.map(cut)
         kept.hint = diagnostic.hint.map(cut)
         kept.location = diagnostic.location.map(cut)
-        kept.related = diagnostic.related.prefix(diagnosticsKept).map { related in
+        kept.related = diagnostic.related.prefix(10).map { related in
             Diagnostic.Related(cut(related.message), at: related.location.map(cut))
         }
         return kept
@@ -55,5 +63,14 @@ extension Attempt {
         var kept = location
         kept.excerpt = location.excerpt.map(cut)
         return kept
+    }
+}
+
+extension Diagnostic {
+    /// What its texts take up, places' excerpts included.
+    fileprivate var textBytes: Int {
+        var texts: [String?] = [message, label, expected, found, hint, location?.file, location?.excerpt]
+        for place in related { texts += [place.message, place.location?.file, place.location?.excerpt] }
+        return texts.reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     }
 }

@@ -122,7 +122,9 @@ extension Contribution {
     func valueLocation(isSecret: Bool) -> Location? { origin.valueLocation(isSecret: isSecret) }
 
     /// The value as it was written, substitutions and quotes included; `nil` when it is not one line.
-    var writtenText: String? {
+    ///
+    /// A setting that is secret may have its secret written here: whoever shows this asks the setting first.
+    public var written: String? {
         switch (text, origin) {
         case (.literal(let text), _): text
         case (.written(let text), _): text.rawText

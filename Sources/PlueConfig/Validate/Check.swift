@@ -84,7 +84,7 @@ struct Check {
         return EffectiveSetting(
             key: key, model: setting.model, content: SettingContent(held.running?.plain, isSecret: setting.isSecret),
             pending: held.isPending ? SettingContent(value.plain, isSecret: setting.isSecret) : nil,
-            origin: setting.value.winner.origin, overridden: setting.value.overridden)
+            origin: setting.value.winner.origin, contributions: setting.value.overridden + [setting.value.winner])
     }
 
     /// A setting that no layer sets.
@@ -97,7 +97,7 @@ struct Check {
         return EffectiveSetting(
             key: key, model: row, content: SettingContent(held.running?.plain, isSecret: row.isSecret),
             pending: held.isPending ? SettingContent(fallback?.plain, isSecret: row.isSecret) : nil,
-            origin: .schemaDefault, overridden: [])
+            origin: .schemaDefault, contributions: [])
     }
 
     /// What runs of a value: its own, or, for one that waits for a restart, what the process started with.
@@ -217,7 +217,7 @@ struct Check {
     /// The value that the wrong one overrides: where the last good one stands.
     private func overrides(_ setting: ResolvedSetting) -> [Diagnostic.Related] {
         guard let below = setting.value.overridden.last else { return [] }
-        let shown = setting.isSecret ? nil : below.writtenText.map(shortened)
+        let shown = setting.isSecret ? nil : below.written.map(shortened)
         return [Diagnostic.Related("overrides \(shown.map { "\($0) " } ?? "")from \(below.origin.summary)", at: below.origin.valueLocation(isSecret: setting.isSecret))]
     }
 

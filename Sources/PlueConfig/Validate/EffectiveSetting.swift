@@ -8,8 +8,8 @@ public struct EffectiveSetting: Sendable {
     public let pending: SettingContent?
     /// The layer that wins; the default when none sets it.
     public let origin: Origin
-    /// What it overrides, lowest first; the schema's default lies below all and is not listed.
-    public let overridden: [Contribution]
+    /// Every layer's contribution, lowest first, the one that wins last; none for a setting at its default.
+    public let contributions: [Contribution]
 
     /// Whether some layer sets it.
     public var isExplicit: Bool { if case .schemaDefault = origin { false } else { true } }

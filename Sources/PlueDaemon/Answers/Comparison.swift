@@ -1,6 +1,6 @@
 public import PlueConfig
 import PlueLedger
-public import SystemPackage
+import SystemPackage
 
 /// Two configurations side by side, setting by setting.
 public struct Comparison: Sendable {
@@ -17,7 +17,7 @@ public struct Comparison: Sendable {
     private init(_ old: (name: String, side: Side?), _ new: (name: String, side: Side), services: [PlannedService], _ fingerprints: Fingerprints) {
         self.old = old.name
         self.new = new.name
-        changes = Plan.changes(from: old.side?.snapshot, to: new.side.snapshot)
+        changes = Plan.changes(from: old.side?.snapshot.settings, to: new.side.snapshot.settings)
         self.services = services
         pendingRestart = changes.filter { $0.effect == .restart }.map(\.key)
         self.fingerprints = fingerprints
@@ -32,7 +32,7 @@ public struct Comparison: Sendable {
         let new = try deployment.plan(candidate)
         let running = try await deployment.runningVersion()
         let old = try running.map { try deployment.plan($0.candidate) }
-        let services = DaemonServices.plan(from: old?.snapshot.value, to: new.snapshot.value, Plan.changes(from: old?.snapshot, to: new.snapshot))
+        let services = DaemonServices.plan(from: old?.snapshot.value, to: new.snapshot.value)
         return Comparison((running.map { "version \($0.number)" } ?? "nothing", old), (file ?? "the files", new), services: services, deployment.fingerprints())
     }
 

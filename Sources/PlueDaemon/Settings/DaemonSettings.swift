@@ -215,8 +215,8 @@ public struct AuditSettings: Settings {
 
 /// `[daemon.NAME]`: an external daemon whose file Plue renders.
 public struct ExternalDaemonSettings: Settings {
-    public var template: FilePath?
-    public var output: FilePath?
+    public var template: FilePath = "template"
+    public var output: FilePath = "output"
     public var check: [String] = []
     public var reload: [String] = []
     public var probe: HostPort?

@@ -113,7 +113,7 @@ struct LayerTests {
             App.self, ["base.ini": "[server]\nport = 2\n", "development.ini": "[server]\n  port = 3\n"], overrides: ["server.host=cli"]).plan()
         let port = try #require(planned.snapshot.settings[SettingKey(section: "server", name: "port")])
         #expect(port.origin.summary == "development.ini:2:10")
-        #expect(port.overridden.map(\.origin.summary) == ["base.ini:2:8"])
+        #expect(port.contributions.map(\.origin.summary) == ["base.ini:2:8", "development.ini:2:10"])
         #expect(planned.snapshot.settings[SettingKey(section: "server", name: "host")]?.origin.summary == "--set server.host")
         #expect(planned.snapshot.settings[SettingKey(section: "server", name: "names")]?.origin.summary == "default")
     }

@@ -1,0 +1,108 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import PlueConfig
+import SystemPackage
+
+/// Talks to the running daemon over its socket, whose file mode is the permission.
+struct DaemonClient {
+    let socket: FilePath
+
+    /// Longest an answer may take; a reload prepares and verifies services before it answers.
+    private static let timeout: Duration = .seconds(60)
+    /// Largest answer that is taken.
+    private static let largestAnswer = 64 * 1_048_576
+
+    /// No daemon answers on the socket.
+    struct Unreachable: Error {
+        let socket: FilePath
+        let isForbidden: Bool
+    }
+
+    /// The daemon's answer was a refusal.
+    struct Refused: Error {
+        let status: Int
+        let problem: JSONValue
+    }
+
+    func get(_ path: String) async throws -> JSONValue { try await ask(.GET, path) }
+
+    func post(_ path: String) async throws -> JSONValue { try await ask(.POST, path) }
+
+    private func ask(_ method: HTTPMethod, _ path: String) async throws -> JSONValue {
+        try await withThrowingTaskGroup(of: JSONValue.self) { group in
+            group.addTask {
+                var status = 0
+                var body = ByteBuffer()
+                try await exchange(method, path) { part in
+                    switch part {
+                    case .head(let head): status = Int(head.status.code)
+                    case .body(let bytes) where body.readableBytes + bytes.readableBytes <= Self.largestAnswer: body.writeImmutableBuffer(bytes)
+                    case .body: throw Refused(status: 0, problem: ["detail": "the answer is too large"])
+                    case .end: return false
+                    }
+                    return true
+                }
+                let json = try JSONValue(parsing: Array(body.readableBytesView), name: "the daemon's answer")
+                guard (200..<300).contains(status) else { throw Refused(status: status, problem: json) }
+                return json
+            }
+            group.addTask {
+                try await Task.sleep(for: Self.timeout)
+                throw Refused(status: 0, problem: ["detail": .string("the daemon did not answer within \(Self.timeout)")])
+            }
+            defer { group.cancelAll() }
+            guard let answer = try await group.next() else { throw Unreachable(socket: socket, isForbidden: false) }
+            return answer
+        }
+    }
+
+    /// Receives the daemon's events until it closes the stream.
+    func events(_ receive: (JSONValue) throws -> Void) async throws {
+        var text = ByteBuffer()
+        try await exchange(.GET, "/v1/events") { part in
+            guard case .body(let bytes) = part else {
+                if case .end = part { return false }
+                return true
+            }
+            text.writeImmutableBuffer(bytes)
+            // An event ends with an empty line; what is after the last one is the beginning of the next.
+            while let end = text.readableBytesView.firstRange(of: Array("\n\n".utf8)) {
+                let event = text.readString(length: end.lowerBound - text.readerIndex) ?? ""
+                text.moveReaderIndex(forwardBy: 2)
+                for line in event.split(separator: "\n") where line.hasPrefix("data: ") {
+                    try receive(try JSONValue(parsing: Array(line.dropFirst(6).utf8), name: "the daemon's event"))
+                }
+            }
+            text.discardReadBytes()
+            return true
+        }
+    }
+
+    /// Sends one request and hands over the parts of the answer until told to stop.
+    private func exchange(_ method: HTTPMethod, _ path: String, _ take: (HTTPClientResponsePart) throws -> Bool) async throws {
+        let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+        do {
+            channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connectTimeout(.seconds(5))
+                .connect(unixDomainSocketPath: socket.string) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw Unreachable(socket: socket, isForbidden: (error as? IOError)?.errnoCode == EACCES)
+        }
+        try await channel.executeThenClose { inbound, outbound in
+            var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
+            head.headers = ["host": "plue", "connection": "close", "content-length": "0"]
+            try await outbound.write(.head(head))
+            try await outbound.write(.end(nil))
+            for try await part in inbound {
+                guard try take(part) else { break }
+            }
+        }
+    }
+}

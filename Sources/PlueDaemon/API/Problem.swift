@@ -1,0 +1,62 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import OrderedCollections
+import PlueConfig
+import PlueHTTP
+
+/// An error as RFC 9457 wants it: `application/problem+json`, with the diagnostics as `errors`.
+struct Problem: Error {
+    let status: HTTPResponse.Status
+    let detail: String
+    var members: JSONValue = [:]
+
+    init(_ status: HTTPResponse.Status, _ detail: String) {
+        self.status = status
+        self.detail = detail
+    }
+
+    /// A candidate that was refused: 422 when it is invalid, 500 when a service refused and all was rolled back, 503 when that
+    /// failed as well.
+    init(_ attempt: Attempt) {
+        detail = attempt.problem ?? "the candidate was refused"
+        members["phase"] = .string(attempt.phase.rawValue)
+        if attempt.outcome == .degraded {
+            status = .serviceUnavailable
+            members["rolledBack"] = false
+        } else if attempt.outcome == .reverted || attempt.diagnostics.isEmpty {
+            status = .internalServerError
+            members["rolledBack"] = true
+        } else {
+            status = .unprocessableContent
+            members["errors"] = DiagnosticJSON.report(attempt.diagnostics)["diagnostics"]
+        }
+        if let service = attempt.services.first(where: { $0.problem != nil }) { members["service"] = .string(service.name) }
+    }
+
+    var response: Response {
+        var body: JSONValue = ["type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code), "detail": .string(detail)]
+        for (name, value) in members.members { body[name] = value }
+        return Response(
+            status: status, headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body.text() + "\n")))
+    }
+}
+
+/// Gives every error the same form, the router's own included.
+struct ProblemMiddleware: RouterMiddleware {
+    typealias Context = PeerRequestContext
+
+    @concurrent
+    func handle(
+        _ request: Request, context: PeerRequestContext, next: @concurrent (Request, PeerRequestContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let problem as Problem {
+            return problem.response
+        } catch let error as any HTTPResponseError {
+            return Problem(error.status, error.status == .notFound ? "there is nothing at \(request.uri.path)" : error.status.reasonPhrase).response
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Logging
+import PlueConfig
+import PlueHTTP
+import PlueLedger
+import ServiceLifecycle
+import UnixSignals
+
+/// `plue serve`: the daemon, put together. It eats its own configuration.
+public struct Daemon: Sendable {
+    private let deployment: Deployment
+    private let manager: ConfigManager<DaemonSettings>
+    private let http: HTTPServer
+    private let ledger: Ledger
+    private let logger: Logger
+
+    /// Opens the history, loads the configuration and registers the services; nothing listens yet.
+    /// - Throws: ``ConfigurationError``, or the ledger's error when the state directory cannot be used.
+    public init(_ deployment: Deployment, log: DaemonLog) async throws {
+        self.deployment = deployment
+        logger = log.logger
+        // One writer a state directory: a second daemon ends here.
+        ledger = try Ledger(directory: deployment.stateDirectory, logger: log.logger)
+        var options = try deployment.options(recorder: ledger, logger: log.logger)
+        options.policy = { $0.reload.policy }
+        manager = try await ConfigManager(DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
+        log.follow(manager.current.logging)
+        manager.onChange { _, new in log.follow(new.logging) }
+
+        let responder = API(manager, fingerprints: deployment.fingerprints()).responder()
+        http = HTTPServer(responder, logger: log.logger)
+        let socket = HTTPServer(responder, logger: log.logger)
+        let path = deployment.socket
+        try manager.register(http, following: ["server"], named: DaemonServices.http, settings: DaemonServices.httpSettings)
+        try manager.register(socket, following: ["server"], named: DaemonServices.socket) { DaemonServices.socketSettings($0, at: path) }
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    /// - Parameter onReady: Called once everything listens, with the lines that say where.
+    public func run(onReady: @Sendable ([String]) -> Void) async throws {
+        // Before the first socket: until SIGHUP is trapped it would end the process.
+        try await manager.start()
+        onReady(["listening on http://\(address)", "socket \(deployment.socket)", "version \(manager.snapshot.version), \(deployment.environment), \(deployment.directory)"])
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: manager, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        try await ledger.close()
+    }
+
+    /// Where HTTP is served, with the real port.
+    public var address: String {
+        let host = manager.current.server.host
+        return "\(host.contains(":") ? "[\(host)]" : host):\(http.port ?? manager.current.server.port)"
+    }
+}
