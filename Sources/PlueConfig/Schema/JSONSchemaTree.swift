@@ -1,3 +1,5 @@
+import OrderedCollections
+
 /// The check of a section's values against a schema, by the letter of JSON Schema with two decisions of configuration:
 ///
 /// - a member's *value* is the one in effect, a default included, for a rule that did not see defaults would let a wrong whole pass;
