@@ -1,10 +1,5 @@
-import SystemPackage
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
 import Foundation
-#endif
+import SystemPackage
 
 /// A format that a text can have, by its name in `format`.
 struct JSONSchemaFormat: Sendable {

@@ -60,7 +60,7 @@ final class JSONSchemaNode: Sendable {
             .flatMap { $0.members + $0.conditions }
     }
 
-    /// Everything that holds for a section's member of this name as well as what it says by itself.
+    /// Whether it, or any branch of it, says `writeOnly`: what may be secret is treated so.
     func isSecret() -> Bool {
         keywords.isSecret || keywords.branches.contains { $0.isSecret() } || (keywords.items?.isSecret() ?? false)
     }

@@ -133,3 +133,8 @@ extension JSONValue {
         }
     }
 }
+
+extension Range<Int> {
+    /// The range cut to so many bytes: for what is too large to mark as a whole.
+    func prefix(_ count: Int) -> Range<Int> { lowerBound..<Swift.min(upperBound, lowerBound + count) }
+}

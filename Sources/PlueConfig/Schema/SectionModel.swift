@@ -12,6 +12,8 @@ public struct SectionModel: Sendable {
     public var anySection: Indirect<SectionModel>?
     /// What any other key is like: the keys of a `[String: Value]`.
     public var anySetting: SettingModel?
+    /// What names that match a pattern are, before ``anySection`` and ``anySetting``; the first that matches counts.
+    public var patterns: [NamePattern]
     /// Whether names that are not described are let through as text; otherwise each is an error.
     public var isOpen: Bool
     /// Whether the section may be absent as a whole, so that what it requires is required only once it is there.
@@ -25,6 +27,7 @@ public struct SectionModel: Sendable {
         sections = [:]
         anySection = nil
         anySetting = nil
+        patterns = []
         isOpen = false
         isOptional = false
         rules = []
@@ -47,6 +50,8 @@ public struct SectionModel: Sendable {
         for component in name.split(separator: ".", omittingEmptySubsequences: false) where !name.isEmpty {
             if let fixed = section.sections[String(component)] {
                 section = fixed
+            } else if let pattern = section.patterns.first(where: { $0.section != nil && $0.pattern.matches(String(component)) }) {
+                section = pattern.section?.value ?? section
             } else if let any = section.anySection {
                 section = any.value
             } else if section.isOpen {
@@ -60,7 +65,7 @@ public struct SectionModel: Sendable {
 
     /// The setting of that name, or `nil` when the schema has none. The row of a section with free names is called `NAME`.
     public func setting(named name: String) -> SettingModel? {
-        settings[name] ?? anySetting ?? (isOpen ? .undeclared : nil)
+        settings[name] ?? patterns.first { $0.setting != nil && $0.pattern.matches(name) }?.setting ?? anySetting ?? (isOpen ? .undeclared : nil)
     }
 
     /// The row for a key, or `nil` when the schema has none.
@@ -76,7 +81,7 @@ public struct SectionModel: Sendable {
     /// Whether a rule here or below is checked on plain values rather than by a typed schema.
     var hasImportedRules: Bool {
         rules.contains { $0.check != nil } || sections.values.contains { $0.hasImportedRules }
-            || (anySection?.value.hasImportedRules ?? false)
+            || (anySection?.value.hasImportedRules ?? false) || patterns.contains { $0.section?.value.hasImportedRules ?? false }
     }
 
     /// This schema with another one's sections beside its own; of two sections with one name this one's stays.

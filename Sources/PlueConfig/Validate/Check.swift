@@ -144,8 +144,12 @@ struct Check {
                 report(rule, message: finding.message, (finding.blames ?? rule.blames).map { path + $0 }, finding.expected, finding.hint)
             }
         }
+        // A section that is always there has its rules even when no layer has anything in it.
+        for (name, child) in section.sections where tree.sections[name] == nil && !child.isOptional {
+            checkRules(of: child, ValueTree(), at: path + [name])
+        }
         for (name, child) in tree.sections {
-            guard let model = section.sections[name] ?? section.anySection?.value else { continue }
+            guard let model = section.section(named: name) else { continue }
             checkRules(of: model, child, at: path + [name])
         }
     }
