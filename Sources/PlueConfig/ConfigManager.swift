@@ -104,7 +104,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
     @discardableResult
     public func onChange(_ observe: @escaping @Sendable (_ old: Root, _ new: Root) -> Void) -> Observation {
         let observers = observers
-        let id = observers.add(seeing: { nil }) { publication in
+        let id = observers.addCallback { publication in
             if let old = publication.old { observe(old.value, publication.new.value) }
         }
         return Observation { observers.remove(id) }
@@ -116,10 +116,11 @@ public final class ConfigManager<Root: Settings>: Sendable {
         return Updates(observers, path: Root.schema.path(of: property), current: { snapshots.latest }) { $0[keyPath: property] }
     }
 
-    /// Sees every publication from now on, the current state first; for what is built on top, such as the API's events.
+    /// Sees every publication from now on, the current state first; for what is built on top, such as the API's events. It is
+    /// called under a lock, so it may only pass on what it sees.
     package func observePublications(_ observe: @escaping @Sendable (Publication<Root>) -> Void) -> Observation {
         let (observers, snapshots) = (observers, snapshots)
-        let id = observers.add(seeing: { Publication(old: nil, new: snapshots.latest, changedKeys: []) }, observe)
+        let id = observers.addFeed(seeing: { snapshots.latest }, observe)
         return Observation { observers.remove(id) }
     }
 

@@ -49,6 +49,15 @@ public struct ValueText: Hashable, Sendable {
         }.filter { !$0.isEmpty }
     }
 
+    /// A truth value as the dialect spells it, `true false yes no on off` in any case; `nil` for any other text.
+    public static func boolean(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "true", "yes", "on": true
+        case "false", "no", "off": false
+        default: nil
+        }
+    }
+
     /// A spelling that reads back as exactly this text: bare where it can be, else quoted.
     ///
     /// A `${` in it stays text: it is never read as a substitution.

@@ -246,7 +246,7 @@ actor Committer<Root: Sendable> {
     private func log(_ outcome: CommitOutcome) {
         switch outcome {
         case .committed(let version, let services):
-            logger.info(
+            logger.debug(
                 "services follow the new settings",
                 metadata: [
                     "version": "\(version?.number ?? self.version ?? 0)", "services": "\(services.map(\.name).joined(separator: " "))",

@@ -1,40 +1,65 @@
+import OrderedCollections
 import Synchronization
 
-/// Those who want to know what became current: callbacks, called in turn, and streams, which keep the newest only.
+/// Those who want to know what became current.
+///
+/// Feeds are told in the same step that makes a snapshot current, so that one that is being added misses nothing and sees
+/// nothing twice; they may only pass on. Callbacks run people's code, after that step and outside its lock, in the order they
+/// were added: one may cancel itself, or read, without waiting for itself.
 final class Observers<Root: Settings>: Sendable {
+    typealias Observe = @Sendable (Publication<Root>) -> Void
+
     private struct State {
         var next: UInt64 = 0
-        var observers: [UInt64: @Sendable (Publication<Root>) -> Void] = [:]
+        var feeds: [UInt64: Observe] = [:]
+        var callbacks: OrderedDictionary<UInt64, Observe> = [:]
+
+        mutating func number() -> UInt64 {
+            next += 1
+            return next
+        }
     }
 
     private let state = Mutex(State())
 
-    /// Adds an observer and, in the same step, lets it see `current`, so that nothing is published in between unseen.
-    func add(
-        seeing current: () -> Publication<Root>?, _ observe: @escaping @Sendable (Publication<Root>) -> Void
-    ) -> UInt64 {
+    /// Adds a callback for what is published from now on.
+    func addCallback(_ observe: @escaping Observe) -> UInt64 {
         state.withLock { state in
-            state.next += 1
-            state.observers[state.next] = observe
-            if let current = current() { observe(current) }
-            return state.next
+            let id = state.number()
+            state.callbacks[id] = observe
+            return id
+        }
+    }
+
+    /// Adds a feed and, in the same step, lets it see `current`, so that nothing is published in between unseen.
+    func addFeed(seeing current: () -> Snapshot<Root>, _ observe: @escaping Observe) -> UInt64 {
+        state.withLock { state in
+            let id = state.number()
+            state.feeds[id] = observe
+            observe(Publication(old: nil, new: current(), changedKeys: []))
+            return id
         }
     }
 
     func remove(_ id: UInt64) {
-        _ = state.withLock { $0.observers.removeValue(forKey: id) }
-    }
-
-    /// Makes the publication current and tells the streams, as one step for whoever is being added.
-    func publish(_ publication: Publication<Root>, making current: () -> Void) {
         state.withLock { state in
-            current()
-            for observe in state.observers.values { observe(publication) }
+            state.feeds[id] = nil
+            state.callbacks[id] = nil
         }
     }
 
+    /// Makes the publication current and tells the feeds, as one step for whoever is being added; then calls back.
+    func publish(_ publication: Publication<Root>, making current: () -> Void) {
+        let callbacks = state.withLock { state in
+            current()
+            for observe in state.feeds.values { observe(publication) }
+            return state.callbacks.values
+        }
+        for observe in callbacks { observe(publication) }
+    }
+
     /// How many are registered, for tests of leaks.
-    var count: Int { state.withLock { $0.observers.count } }
+    var count: Int { state.withLock { $0.feeds.count + $0.callbacks.count } }
 }
 
 /// A registered callback; it is called until it is cancelled.
@@ -61,9 +86,7 @@ public struct Updates<Value: Sendable>: AsyncSequence, Sendable {
         value: @escaping @Sendable (Root) -> Value
     ) {
         let (stream, continuation) = AsyncStream.makeStream(of: Value.self, bufferingPolicy: .bufferingNewest(1))
-        let id = observers.add(
-            seeing: { Publication(old: nil, new: current(), changedKeys: []) }
-        ) { publication in
+        let id = observers.addFeed(seeing: current) { publication in
             if publication.old == nil || publication.touches(path) { continuation.yield(value(publication.new.value)) }
         }
         continuation.onTermination = { _ in observers.remove(id) }

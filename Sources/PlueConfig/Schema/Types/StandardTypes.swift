@@ -1,4 +1,5 @@
 public import Foundation
+import PlueDocuments
 public import SystemPackage
 
 extension String: SettingValue {
@@ -12,11 +13,10 @@ extension Bool: SettingValue {
 
     /// `true false yes no on off`, in any case.
     public init(setting text: SettingText) throws(ConversionProblem) {
-        switch text.scalar.lowercased() {
-        case "true", "yes", "on": self = true
-        case "false", "no", "off": self = false
-        default: throw ConversionProblem(expected: "true or false", hint: "write true, yes or on; false, no or off")
+        guard let flag = ValueText.boolean(text.scalar) else {
+            throw ConversionProblem(expected: "true or false", hint: "write true, yes or on; false, no or off")
         }
+        self = flag
     }
 
     public var plainValue: PlainValue { .boolean(self) }
