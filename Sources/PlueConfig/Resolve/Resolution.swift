@@ -14,6 +14,8 @@ struct ResolvedSection: Sendable {
     let name: String
     let model: SectionModel
     var settings: [ResolvedSetting] = []
+    /// Names that a layer sets to something that did not resolve; that problem has been reported.
+    var unresolved: Set<String> = []
 }
 
 /// One value, as text of its type.
@@ -57,6 +59,8 @@ func resolve(_ stack: LayerStack, with schema: SectionModel, in candidate: Candi
                     ResolvedSetting(
                         name: setting.name, model: setting.model, text: text.text,
                         isSecret: setting.model.isSecret || text.isSecret, value: value))
+            } else {
+                resolved.unresolved.insert(setting.name)
             }
         }
         resolution.sections.append(resolved)

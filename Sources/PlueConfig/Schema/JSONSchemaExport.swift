@@ -50,8 +50,9 @@ extension SettingModel {
     /// The setting as a schema of its own.
     var jsonSchema: JSONValue {
         var schema = kind.jsonSchema
+        // A rule's keywords come without an order; this one puts minimum before maximum.
         for constraint in constraints where constraint.severity == .error {
-            schema.demand(OrderedDictionary(uniqueKeysWithValues: constraint.jsonSchema.sorted { $0.key < $1.key }))
+            schema.demand(OrderedDictionary(uniqueKeysWithValues: constraint.jsonSchema.sorted { $0.key > $1.key }))
         }
         // A list's value has an item's schema inside, which a rule about items adds to.
         let advice = constraints.filter { $0.severity == .warning && !$0.jsonSchema.isEmpty }
@@ -67,7 +68,7 @@ extension SettingModel {
         if effect == .restart { schema["x-plue-restart"] = true }
         if !advice.isEmpty {
             schema["x-plue-advice"] = .array(
-                advice.map { .object(OrderedDictionary(uniqueKeysWithValues: $0.jsonSchema.sorted { $0.key < $1.key })) })
+                advice.map { .object(OrderedDictionary(uniqueKeysWithValues: $0.jsonSchema.sorted { $0.key > $1.key })) })
         }
         return .object(schema)
     }

@@ -17,7 +17,7 @@ extension PlainValue: CustomStringConvertible {
         case .string(let text): text
         case .boolean(let flag): flag ? "true" : "false"
         case .integer(let number): String(number)
-        case .number(let number): String(number)
+        case .number(let number): Int(exactly: number).map(String.init) ?? String(number)
         case .list(let items): items.map(\.description).joined(separator: ", ")
         }
     }

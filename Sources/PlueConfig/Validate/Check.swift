@@ -54,7 +54,7 @@ struct Check {
         }
         if !section.model.settings.isEmpty {
             let set = Set(section.settings.lazy.map(\.name))
-            for (name, row) in section.model.settings where row.replacement == nil && !set.contains(name) {
+            for (name, row) in section.model.settings where row.replacement == nil && !set.contains(name) && !section.unresolved.contains(name) {
                 added.append(missing(row, in: section.name, &values))
             }
         }
