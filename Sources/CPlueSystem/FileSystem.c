@@ -1,5 +1,7 @@
 #include "CPlueSystem.h"
 
+#include <sys/stat.h>
+
 #ifdef __linux__
 #include <sys/vfs.h>
 
@@ -10,3 +12,31 @@ int64_t plue_filesystem_type(const char *path) {
 #else
 int64_t plue_filesystem_type(const char *path) { return -1; }
 #endif
+
+static void take(const struct stat *from, plue_file_status *to) {
+#if defined(__APPLE__)
+    struct timespec modified = from->st_mtimespec, changed = from->st_ctimespec;
+#else
+    struct timespec modified = from->st_mtim, changed = from->st_ctim;
+#endif
+    to->device = (uint64_t)from->st_dev;
+    to->inode = (uint64_t)from->st_ino;
+    to->size = (int64_t)from->st_size;
+    to->modified = (int64_t)((uint64_t)modified.tv_sec * 1000000000u + (uint64_t)modified.tv_nsec);
+    to->changed = (int64_t)((uint64_t)changed.tv_sec * 1000000000u + (uint64_t)changed.tv_nsec);
+    to->is_regular = S_ISREG(from->st_mode);
+}
+
+int plue_status_of_descriptor(int descriptor, plue_file_status *status) {
+    struct stat found;
+    if (fstat(descriptor, &found) != 0) return -1;
+    take(&found, status);
+    return 0;
+}
+
+int plue_status_of_path(const char *path, plue_file_status *status) {
+    struct stat found;
+    if (stat(path, &found) != 0) return -1;
+    take(&found, status);
+    return 0;
+}

@@ -83,8 +83,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
 
     // MARK: - Reading
 
-    /// The whole settings struct.
-    public var current: Root { snapshots.latest.value }
+    /// The whole settings struct, a copy; what is read from one copy belongs together.
+    @inlinable public var current: Root { snapshots.read { $0 } }
 
     /// The running snapshot: settings with their origins, version, digest.
     public var snapshot: Snapshot<Root> { snapshots.latest }

@@ -39,4 +39,20 @@ void plue_snapshot_release_at_thread_end(void (*_Nonnull release)(const void *_N
 // The type of the file system that holds a path, as statfs(2) numbers it; -1 when there is none. Glibc's module lacks statfs.
 int64_t plue_filesystem_type(const char *_Nonnull path);
 
+// What stat(2) says of a file, its times in nanoseconds. Here, because which Swift module struct timespec belongs to depends on
+// the order in which modules are loaded, and with it whether its fields can be named.
+typedef struct plue_file_status {
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+    int64_t modified;
+    int64_t changed;
+    int64_t is_regular;
+} plue_file_status;
+
+// 0, or -1 with errno set.
+int plue_status_of_descriptor(int descriptor, plue_file_status *_Nonnull status);
+// Of what the path names, links followed; 0, or -1 with errno set.
+int plue_status_of_path(const char *_Nonnull path, plue_file_status *_Nonnull status);
+
 #endif

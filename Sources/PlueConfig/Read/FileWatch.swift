@@ -42,6 +42,7 @@ public final class FileWatch: Sendable {
     private let continuation: AsyncStream<Change>.Continuation
     private let wanted: Mutex<Wanted>
     private let seen = Mutex(Status(mode: .off, reason: "not started"))
+    private let began = ContinuousClock.now
     private let wake: WakePipe?
 
     private struct Wanted: Sendable {
@@ -212,11 +213,7 @@ public final class FileWatch: Sendable {
         wake?.drain()
     }
 
-    private func now() -> Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-    }
+    private func now() -> Duration { began.duration(to: .now) }
 }
 
 /// What some files look like, without reading them.

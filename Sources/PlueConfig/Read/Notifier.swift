@@ -16,7 +16,8 @@ final class Notifier {
     }
 
     private static let directoryMask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
-    private static let fileMask = UInt32(IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+    /// A file's own watch is for what is written to it through another name; what becomes of its name, its directory tells.
+    private static let fileMask = UInt32(IN_CLOSE_WRITE | IN_MODIFY)
 
     /// Watches a plan. An instance that watches the same is kept; else the new one watches before the old one stops.
     static func watching(_ plan: WatchPlan, reusing old: Notifier?) -> Result<Notifier, Failure> {
@@ -106,8 +107,9 @@ final class Notifier {
         if has(Int(IN_Q_OVERFLOW)) { return .overflow }
         if has(Int(IN_IGNORED)) || has(Int(IN_UNMOUNT)) || has(Int(IN_MOVE_SELF)) || has(Int(IN_DELETE_SELF)) {
             isWhole = false
-            // A watch that this object itself took away is no news.
-            return names[watch] == nil ? nil : .touched("\(watch)")
+            // A watch that this object itself took away is no news, and neither is a file's that went with its name.
+            guard case .some(.some) = names[watch] else { return nil }
+            return .touched("\(watch)")
         }
         guard let interesting = names[watch] else { return nil }
         if let interesting, !name.isEmpty, !interesting.contains(name), !Self.isDocument(name) { return nil }

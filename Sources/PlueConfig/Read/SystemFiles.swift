@@ -1,3 +1,4 @@
+import CPlueSystem
 public import SystemPackage
 
 #if canImport(Darwin)
@@ -104,29 +105,24 @@ struct FileSignature: Hashable, Sendable {
     let isRegular: Bool
 
     init?(_ file: FileDescriptor) {
-        var status = stat()
-        guard fstat(file.rawValue, &status) == 0 else { return nil }
+        var status = plue_file_status()
+        guard plue_status_of_descriptor(file.rawValue, &status) == 0 else { return nil }
         self.init(status)
     }
 
     /// What the path names, links followed.
     init?(_ path: FilePath) {
-        var status = stat()
-        guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
+        var status = plue_file_status()
+        guard path.withPlatformString({ plue_status_of_path($0, &status) }) == 0 else { return nil }
         self.init(status)
     }
 
-    private init(_ status: stat) {
-        #if canImport(Darwin)
-        let (modified, changed) = (status.st_mtimespec, status.st_ctimespec)
-        #else
-        let (modified, changed) = (status.st_mtim, status.st_ctim)
-        #endif
-        device = UInt64(truncatingIfNeeded: status.st_dev)
-        inode = UInt64(truncatingIfNeeded: status.st_ino)
-        size = Int64(status.st_size)
-        self.modified = Int64(modified.tv_sec) &* 1_000_000_000 &+ Int64(modified.tv_nsec)
-        self.changed = Int64(changed.tv_sec) &* 1_000_000_000 &+ Int64(changed.tv_nsec)
-        isRegular = status.st_mode & S_IFMT == S_IFREG
+    private init(_ status: plue_file_status) {
+        device = status.device
+        inode = status.inode
+        size = status.size
+        modified = status.modified
+        changed = status.changed
+        isRegular = status.is_regular != 0
     }
 }

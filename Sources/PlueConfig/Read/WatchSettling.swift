@@ -26,6 +26,8 @@ struct WatchSettling: Sendable {
 
     private var began: Instant?
     private var due: Instant?
+    /// Files that something usually still happens to, with the instant until which it is waited for.
+    private var awaited: [String: Instant] = [:]
     /// Files with a writer that has not closed them.
     private var writers: Set<String> = []
 
@@ -37,24 +39,26 @@ struct WatchSettling: Sendable {
             if began == nil { began = now }
         case .completed(let name):
             writers.remove(name)
-            wait(Self.short, from: now)
+            awaited[name] = nil
+            wait(until: now + Self.short, from: now)
         case .touched(let name):
             writers.remove(name)
-            wait(Self.long, from: now)
+            if began == nil { began = now }
+            awaited[name] = now + Self.long
         case .overflow:
             writers = []
-            wait(Self.long, from: now)
+            wait(until: now + Self.long, from: now)
         }
     }
 
-    private mutating func wait(_ pause: Duration, from now: Instant) {
+    private mutating func wait(until end: Instant, from now: Instant) {
         if began == nil { began = now }
-        due = max(due ?? .zero, now + pause)
+        due = Swift.max(due ?? .zero, end)
     }
 
     /// When to look next; `nil` when nothing has happened that asks for it.
     var deadline: Instant? {
-        guard let due, let began else { return nil }
+        guard let began, let due = max(due, awaited.values.max()) else { return nil }
         // A change elsewhere does not make a half-written file whole, but a writer that never closes must not block for ever.
         return writers.isEmpty ? min(due, began + Self.longest) : began + Self.longest
     }
@@ -71,4 +75,9 @@ struct WatchSettling: Sendable {
         self = WatchSettling()
         return true
     }
+}
+
+private func max(_ left: Duration?, _ right: Duration?) -> Duration? {
+    guard let left, let right else { return left ?? right }
+    return Swift.max(left, right)
 }

@@ -1,0 +1,28 @@
+import ArgumentParser
+
+@main
+struct PlueBench: AsyncParsableCommand {
+    enum Part: String, CaseIterable, ExpressibleByArgument {
+        case reads, documents, saves, idle
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "plue-bench", abstract: "Plue's figures beside those of its peers, measured in one run.")
+
+    @Argument(help: "What to measure; everything unless given.")
+    var parts: [Part] = []
+
+    @Option(help: "The built plue, for what an idle daemon costs.")
+    var plue = ".build-release/release/plue"
+
+    func run() async throws {
+        for part in parts.isEmpty ? Part.allCases : parts {
+            switch part {
+            case .reads: try await benchmarkReads()
+            case .documents: try await benchmarkDocuments()
+            case .saves: try await benchmarkSaves()
+            case .idle: try await benchmarkIdle(plue: plue)
+            }
+        }
+    }
+}
