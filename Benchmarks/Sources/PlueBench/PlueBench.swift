@@ -3,7 +3,7 @@ import ArgumentParser
 @main
 struct PlueBench: AsyncParsableCommand {
     enum Part: String, CaseIterable, ExpressibleByArgument {
-        case reads, documents, saves, idle
+        case reads, parse, check, saves, idle
     }
 
     static let configuration = CommandConfiguration(
@@ -19,7 +19,8 @@ struct PlueBench: AsyncParsableCommand {
         for part in parts.isEmpty ? Part.allCases : parts {
             switch part {
             case .reads: try await benchmarkReads()
-            case .documents: try await benchmarkDocuments()
+            case .parse: try await benchmarkParsing()
+            case .check: try await benchmarkChecks()
             case .saves: try await benchmarkSaves()
             case .idle: try await benchmarkIdle(plue: plue)
             }

@@ -34,12 +34,8 @@ public struct ServiceRegistration<Root: Sendable>: Sendable {
         }
     }
 
-    func follows(anyOf changed: Set<SettingKey>) -> Bool {
-        changed.contains { key in
-            sections.contains { section in
-                section.isEmpty || key.section == section || key.section.hasPrefix(section + ".") || key.description == section
-            }
-        }
+    func follows(anyOf changed: some Sequence<SettingKey>) -> Bool {
+        changed.contains { key in sections.contains { $0.isEmpty || key.isWithin($0) } }
     }
 }
 

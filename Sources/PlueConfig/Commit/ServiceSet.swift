@@ -39,7 +39,7 @@ public struct ServiceSet<Root: Sendable>: Sendable {
     ///   - old: What runs; `nil` at the first start, which concerns every service.
     ///   - changed: The settings whose values differ. Only services that follow one of them are asked.
     /// - Returns: The services in the order in which they are prepared.
-    public func plan(from old: Root?, to new: Root, changed: Set<SettingKey>) -> [PlannedService] {
+    public func plan(from old: Root?, to new: Root, changed: some Sequence<SettingKey>) -> [PlannedService] {
         inOrder.compactMap { name, member in
             guard let old else { return PlannedService(name: name, action: .swap) }
             guard member.registration.follows(anyOf: changed) else { return nil }

@@ -10,8 +10,6 @@ public struct Publication<Root: Settings>: Sendable {
     func touches(_ path: SettingPath?) -> Bool {
         guard let path, !path.isEmpty else { return true }
         let name = path.joined(separator: ".")
-        return changedKeys.contains {
-            $0.section == name || $0.section.hasPrefix(name + ".") || $0.description == name
-        }
+        return changedKeys.contains { $0.isWithin(name) }
     }
 }

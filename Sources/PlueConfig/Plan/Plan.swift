@@ -17,9 +17,15 @@ public struct Plan: Sendable {
         /// `unset` when the running snapshot has no such setting.
         public let old: SettingContent
         public let new: SettingContent
-        public let oldOrigin: String
-        public let newOrigin: String
         public let effect: Effect
+        // Where they stand is worked out when somebody asks: it takes longer than finding the change.
+        fileprivate let oldPlace: Origin?
+        fileprivate let newPlace: Origin?
+
+        /// Where the old value stands, `config/base.ini:3:8` or `default`; empty when there was no such setting.
+        public var oldOrigin: String { oldPlace?.summary ?? "" }
+        /// Where the new value stands; empty when there is no such setting any more.
+        public var newOrigin: String { newPlace?.summary ?? "" }
     }
 
     /// Whether there is anything to do.
@@ -29,7 +35,7 @@ public struct Plan: Sendable {
         from running: Snapshot<Root>?, to next: Snapshot<Root>, services: ServiceSet<Root>, warnings: [Diagnostic]
     ) {
         changes = Self.changes(from: running?.settings, to: next.settings)
-        self.services = services.plan(from: running?.value, to: next.value, changed: Set(changes.lazy.map(\.key)))
+        self.services = services.plan(from: running?.value, to: next.value, changed: changes.lazy.map(\.key))
         pendingRestart = next.pendingRestart
         self.warnings = warnings
     }
@@ -55,8 +61,7 @@ public struct Plan: Sendable {
     private static func change(_ key: SettingKey, _ old: EffectiveSetting?, _ new: EffectiveSetting?) -> Change {
         Change(
             key: key, old: old?.configured ?? .unset, new: new?.configured ?? .unset,
-            oldOrigin: old?.origin.summary ?? "", newOrigin: new?.origin.summary ?? "",
-            effect: (new ?? old)?.model.effect ?? .live)
+            effect: (new ?? old)?.model.effect ?? .live, oldPlace: old?.origin, newPlace: new?.origin)
     }
 }
 

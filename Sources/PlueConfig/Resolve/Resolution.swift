@@ -14,8 +14,8 @@ struct ResolvedSection: Sendable {
     let name: String
     let model: SectionModel
     var settings: [ResolvedSetting] = []
-    /// Names that a layer sets to something that did not resolve; that problem has been reported.
-    var unresolved: Set<String> = []
+    /// The names that a layer sets, also those whose value did not resolve.
+    var names = NameTable()
 }
 
 /// One value, as text of its type.
@@ -41,6 +41,7 @@ func resolve(_ stack: LayerStack, with schema: SectionModel, in candidate: Candi
         }
         var resolved = ResolvedSection(name: name, model: model)
         resolved.settings.reserveCapacity(section.keys.count)
+        resolved.names.reserveCapacity(section.keys.count)
         for (keyName, value) in section.keys {
             guard let row = model.setting(named: keyName) else {
                 resolution.problems.append(unknownKey(SettingKey(section: name, name: keyName), value, in: model))
@@ -54,13 +55,12 @@ func resolve(_ stack: LayerStack, with schema: SectionModel, in candidate: Candi
                 guard !isOverruled, let successor = model.setting(named: replacement) else { continue }
                 setting = (replacement, successor)
             }
+            resolved.names.append(setting.name)
             if let text = resolver.text(of: value, for: setting.model, key: SettingKey(section: name, name: setting.name)) {
                 resolved.settings.append(
                     ResolvedSetting(
                         name: setting.name, model: setting.model, text: text.text,
                         isSecret: setting.model.isSecret || text.isSecret, value: value))
-            } else {
-                resolved.unresolved.insert(setting.name)
             }
         }
         resolution.sections.append(resolved)

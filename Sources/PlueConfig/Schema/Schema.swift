@@ -70,23 +70,48 @@ typealias SettingPath = [String]
 
 /// A section's decoded values: the Swift values as the struct stores them, by name.
 struct DecodedSection: Sendable {
-    var values: [String: any Sendable] = [:]
+    var values = DecodedValues()
     var sections: [String: DecodedSection] = [:]
 
     /// Whether any layer set something in it.
     var isEmpty: Bool { values.isEmpty && sections.allSatisfy(\.value.isEmpty) }
 
     /// Puts a section's values in the place its dotted name says.
-    mutating func insert(_ values: [String: any Sendable], at name: String) {
+    mutating func insert(_ values: DecodedValues, at name: String) {
         insert(values, at: name.split(separator: ".")[...])
     }
 
-    private mutating func insert(_ values: [String: any Sendable], at path: ArraySlice<Substring>) {
+    private mutating func insert(_ values: DecodedValues, at path: ArraySlice<Substring>) {
         guard let first = path.first else {
             self.values = values
             return
         }
         sections[String(first), default: DecodedSection()].insert(values, at: path.dropFirst())
+    }
+}
+
+/// One section's values as the struct stores them.
+struct DecodedValues: Sendable {
+    private var names = NameTable()
+    private var values: [any Sendable] = []
+
+    var isEmpty: Bool { values.isEmpty }
+
+    mutating func reserveCapacity(_ count: Int) {
+        names.reserveCapacity(count)
+        values.reserveCapacity(count)
+    }
+
+    mutating func append(_ value: any Sendable, named name: String) {
+        names.append(name)
+        values.append(value)
+    }
+
+    subscript(name: String) -> (any Sendable)? { names.position(of: name).map { values[$0] } }
+
+    /// Those of a type, by name: the keys of a section whose names are the user's.
+    func dictionary<Value>(of _: Value.Type) -> [String: Value] {
+        Dictionary(zip(names.names, values).lazy.compactMap { name, value in (value as? Value).map { (name, $0) } }, uniquingKeysWith: { $1 })
     }
 }
 

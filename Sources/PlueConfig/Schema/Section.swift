@@ -84,7 +84,7 @@ public struct Section<Root: Settings>: Sendable {
             schema.add(model, named: name, at: property)
             schema.assignments.append { root, section, _ in
                 guard let values = section.sections[name]?.values, !values.isEmpty else { return }
-                root[keyPath: property] = values.compactMapValues { $0 as? Value }
+                root[keyPath: property] = values.dictionary(of: Value.self)
             }
         }
     }

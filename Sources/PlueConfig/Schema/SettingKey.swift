@@ -25,6 +25,14 @@ public struct SettingKey: Hashable, Sendable, Comparable, CustomStringConvertibl
     /// `section.key`; the section alone when the name is empty.
     public var description: String { section.isEmpty ? name : name.isEmpty ? section : "\(section).\(name)" }
 
+    /// Whether a name is this setting's, its section's, or that of a section around it.
+    func isWithin(_ name: String) -> Bool {
+        guard section.hasPrefix(name) else {
+            return name.utf8.count == section.utf8.count + 1 + self.name.utf8.count && name == description
+        }
+        return section.utf8.count == name.utf8.count || section.utf8.dropFirst(name.utf8.count).first == UInt8(ascii: ".")
+    }
+
     /// The section's components and the name, as the HTTP API and swift-configuration address it.
     public var components: [String] {
         section.split(separator: ".").map(String.init) + (name.isEmpty ? [] : [name])

@@ -44,7 +44,7 @@ struct Check {
     // MARK: - One section
 
     private mutating func check(_ section: ResolvedSection) {
-        var values: [String: any Sendable] = [:]
+        var values = DecodedValues()
         values.reserveCapacity(section.settings.count)
         var added: [EffectiveSetting] = []
         added.reserveCapacity(section.settings.count + section.model.settings.count)
@@ -53,8 +53,7 @@ struct Check {
             added.append(effective(setting, in: section.name, value, &values))
         }
         if !section.model.settings.isEmpty {
-            let set = Set(section.settings.lazy.map(\.name))
-            for (name, row) in section.model.settings where row.replacement == nil && !set.contains(name) && !section.unresolved.contains(name) {
+            for (name, row) in section.model.settings where row.replacement == nil && section.names.position(of: name) == nil {
                 added.append(missing(row, in: section.name, &values))
             }
         }
@@ -76,28 +75,28 @@ struct Check {
     }
 
     private mutating func effective(
-        _ setting: ResolvedSetting, in section: String, _ value: SettingModel.Decoded, _ values: inout [String: any Sendable]
+        _ setting: ResolvedSetting, in section: String, _ value: SettingModel.Decoded, _ values: inout DecodedValues
     ) -> EffectiveSetting {
         let key = SettingKey(section: section, name: setting.name)
         let held = hold(key, setting.model, value)
-        if let running = held.running { values[setting.name] = running.value }
+        if let running = held.running { values.append(running.value, named: setting.name) }
         return EffectiveSetting(
             key: key, model: setting.model, content: SettingContent(held.running?.plain, isSecret: setting.isSecret),
             pending: held.isPending ? SettingContent(value.plain, isSecret: setting.isSecret) : nil,
-            origin: setting.value.winner.origin, contributions: setting.value.overridden + [setting.value.winner])
+            layered: setting.value)
     }
 
     /// A setting that no layer sets.
-    private mutating func missing(_ row: SettingModel, in section: String, _ values: inout [String: any Sendable]) -> EffectiveSetting {
+    private mutating func missing(_ row: SettingModel, in section: String, _ values: inout DecodedValues) -> EffectiveSetting {
         let key = SettingKey(section: section, name: row.name)
         if row.isRequired { reportMissing(key, row) }
         let fallback = row.defaultValue.flatMap { try? row.decode(SettingText($0)) }
         let held = hold(key, row, fallback)
-        if held.isPending, let running = held.running { values[row.name] = running.value }
+        if held.isPending, let running = held.running { values.append(running.value, named: row.name) }
         return EffectiveSetting(
             key: key, model: row, content: SettingContent(held.running?.plain, isSecret: row.isSecret),
             pending: held.isPending ? SettingContent(fallback?.plain, isSecret: row.isSecret) : nil,
-            origin: .schemaDefault, contributions: [])
+            layered: nil)
     }
 
     /// What runs of a value: its own, or, for one that waits for a restart, what the process started with.

@@ -6,13 +6,17 @@ public struct EffectiveSetting: Sendable {
     public let content: SettingContent
     /// What the files say, when that waits for a restart.
     public let pending: SettingContent?
+    /// What the layers say of it; `nil` for a setting at its default.
+    let layered: LayeredValue?
+
     /// The layer that wins; the default when none sets it.
-    public let origin: Origin
+    public var origin: Origin { layered?.winner.origin ?? .schemaDefault }
+
     /// Every layer's contribution, lowest first, the one that wins last; none for a setting at its default.
-    public let contributions: [Contribution]
+    public var contributions: [Contribution] { layered.map { $0.overridden + [$0.winner] } ?? [] }
 
     /// Whether some layer sets it.
-    public var isExplicit: Bool { if case .schemaDefault = origin { false } else { true } }
+    public var isExplicit: Bool { layered != nil }
 }
 
 /// A setting's value, or the fact that there is none; covered when it is secret.
