@@ -24,6 +24,7 @@ static void take(const struct stat *from, plue_file_status *to) {
     to->size = (int64_t)from->st_size;
     to->modified = (int64_t)((uint64_t)modified.tv_sec * 1000000000u + (uint64_t)modified.tv_nsec);
     to->changed = (int64_t)((uint64_t)changed.tv_sec * 1000000000u + (uint64_t)changed.tv_nsec);
+    to->owner = (uint32_t)from->st_uid;
     to->is_regular = S_ISREG(from->st_mode);
 }
 

@@ -21,6 +21,25 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: .customLong("no-color"), help: "Plain text, also on a terminal.")
     var noColor = false
 
+    /// Moves global options from in front of the command behind it, where the parser looks for them: both places are right.
+    static func behindCommand(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var moved: [String] = []
+        while let option = rest.first, let name = option.split(separator: "=", maxSplits: 1).first, isGlobal.keys.contains(String(name)) {
+            let takesValue = isGlobal[option] == true
+            moved += rest.prefix(takesValue ? 2 : 1)
+            rest = rest.dropFirst(takesValue ? 2 : 1)
+        }
+        guard !moved.isEmpty, !rest.isEmpty else { return arguments }
+        let end = rest.firstIndex(of: "--") ?? rest.endIndex
+        return rest[..<end] + moved + rest[end...]
+    }
+
+    /// The options by name, and whether the next argument is the value.
+    private static let isGlobal = [
+        "--config-dir": true, "--environment": true, "-e": true, "--state-dir": true, "--format": true, "--no-color": false,
+    ]
+
     enum Format: String, CaseIterable, ExpressibleByArgument { case text, json, sarif }
 
     /// Colour is for terminals only, and only where nobody objects (no-color.org).

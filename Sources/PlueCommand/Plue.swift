@@ -16,4 +16,6 @@ struct Plue: AsyncParsableCommand {
             CommandGroup(name: "Looking at a configuration:", subcommands: [Check.self, Show.self, Explain.self, PlanCommand.self, DiffCommand.self, History.self, ParseCommand.self]),
             CommandGroup(name: "Starting one:", subcommands: [Initialize.self, SchemaCommand.self]),
         ])
+
+    static func main() async { await main(GlobalOptions.behindCommand(Array(CommandLine.arguments.dropFirst()))) }
 }

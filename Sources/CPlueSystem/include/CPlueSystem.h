@@ -47,7 +47,8 @@ typedef struct plue_file_status {
     int64_t size;
     int64_t modified;
     int64_t changed;
-    int64_t is_regular;
+    uint32_t owner;
+    int32_t is_regular;
 } plue_file_status;
 
 // 0, or -1 with errno set.

@@ -20,6 +20,8 @@ actor Reloader<Root: Settings> {
     /// What runs, as it was read and planned.
     private(set) var running: Planned<Root>
     private(set) var lastAttempt: Attempt?
+    /// The attempt that what runs came from; `nil` while that is the start.
+    private var lastCommit: Attempt?
     /// The candidate that was refused last, as long as it is what the files say.
     private var refused: Refused?
     private(set) var state: Status.State = .running
@@ -91,10 +93,12 @@ actor Reloader<Root: Settings> {
             candidate = await source.read(environment)
         }
         latestCandidate = candidate
+        let cause = cause.naming(ownerOf: candidate, differingFrom: running.candidate)
         if candidate.isSame(as: running.candidate) {
             if refused != nil { logger.notice("the files say again what runs", metadata: ["version": "\(current.latest.version)"]) }
             refused = nil
             if state == .rejected { state = .running }
+            lastAttempt = lastCommit
             return .unchanged(version: current.latest.version)
         }
         if let refused, !isForced, !refused.isTransient, cause.trigger == .file, candidate.isSame(as: refused.candidate), let lastAttempt {
@@ -130,6 +134,7 @@ actor Reloader<Root: Settings> {
             lastAttempt = Attempt(
                 id: number, cause: cause, at: at, duration: elapsed(since: started), phase: .record, outcome: .committed,
                 digest: planned.snapshot.digest, environment: environment, version: number, services: version?.services ?? [])
+            lastCommit = lastAttempt
             count("committed", cause)
             logger.notice(
                 "version \(number) is live",
@@ -240,6 +245,16 @@ actor Reloader<Root: Settings> {
 
     private func count(_ result: String, _ cause: Cause) {
         Counter(label: "plue_reloads_total", dimensions: [("result", result), ("trigger", cause.trigger.rawValue)]).increment()
+    }
+}
+
+extension Cause {
+    /// A change found in files is laid to the owner of the first file that differs: who wrote it, no file says.
+    fileprivate func naming(ownerOf candidate: Candidate, differingFrom running: Candidate) -> Cause {
+        guard trigger == .file, actor == "file" else { return self }
+        let known = Dictionary(running.documents.map { ($0.name, $0.bytes) }, uniquingKeysWith: { $1 })
+        guard let owner = candidate.documents.first(where: { known[$0.name] != $0.bytes })?.owner else { return self }
+        return Cause(trigger, actor: "file:\(owner)", reason: reason)
     }
 }
 

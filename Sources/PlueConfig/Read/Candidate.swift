@@ -53,6 +53,8 @@ public struct SourceText: Sendable {
     public var displayName: String
     public var role: Role
     public var bytes: [UInt8]
+    /// Who owns the file, and so may have changed it; `nil` for what is no file.
+    public var owner: UInt32?
 
     public init(name: String, displayName: String, role: Role, bytes: [UInt8]) {
         self.name = name
@@ -119,15 +121,17 @@ extension Candidate {
 
     /// A secret file's text, one trailing newline taken off.
     static func secret(_ path: FilePath, _ files: any FileAccess) -> Result<String, FileReadError> {
-        Result { () throws(FileReadError) in secretText(try files.read(path, limit: longestSecret)) }
+        Result { () throws(FileReadError) in try secretText(try files.read(path, limit: longestSecret), from: path) }
     }
 
     static let longestSecret = 1_048_576
 
-    static func secretText(_ bytes: [UInt8]) -> String {
+    /// A secret that is not text cannot be a setting's value; replacing what is wrong with it would be another secret.
+    static func secretText(_ bytes: [UInt8], from path: FilePath) throws(FileReadError) -> String {
         var bytes = bytes[...]
         if bytes.last == UInt8(ascii: "\n") { bytes = bytes.dropLast() }
         if bytes.last == UInt8(ascii: "\r") { bytes = bytes.dropLast() }
-        return String(decoding: bytes, as: UTF8.self)
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw FileReadError(path: path, cause: .notText) }
+        return text
     }
 }

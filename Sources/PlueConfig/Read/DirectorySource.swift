@@ -61,7 +61,8 @@ public struct DirectorySource: Source {
     /// What was read, and what it looked like then.
     private struct Reading {
         let directory: FilePath
-        var names: Set<String> = []
+        /// `nil` for a directory that cannot be listed.
+        var names: Set<String>?
         var signatures: [FilePath: FileSignature?] = [:]
 
         func isOfOneMoment(names current: () -> Set<String>?) -> Bool {
@@ -76,8 +77,11 @@ public struct DirectorySource: Source {
             return candidate
         }
         guard let names = names() else {
+            let isThere = FileSignature(directory) != nil
             candidate.problems = [
-                Diagnostic("no-directory", "the configuration directory \(directory) cannot be read", hint: "name another with --config-dir, or write one with 'plue init'")
+                Diagnostic(
+                    "no-directory", "the configuration directory \(directory) \(isThere ? "cannot be read" : "does not exist")",
+                    hint: "name another with --config-dir, or write one with 'plue init'")
             ]
             return candidate
         }
@@ -98,13 +102,17 @@ public struct DirectorySource: Source {
                 return nil
             }
         } display: { directory.appending($0).string }
-        candidate.documents = selection.documents
+        candidate.documents = selection.documents.map { text in
+            var text = text
+            text.owner = reading.signatures[directory.appending(text.name)]??.owner
+            return text
+        }
         candidate.problems = problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
         for path in SecretReferences(selection.documents, overrides, variables).paths {
             do throws(FileReadError) {
                 let read = try WholeRead(path, limit: Candidate.longestSecret)
                 reading.signatures[path] = read.signature
-                candidate.secretFiles[path] = .success(Candidate.secretText(read.bytes))
+                candidate.secretFiles[path] = .success(try Candidate.secretText(read.bytes, from: path))
             } catch {
                 reading.signatures[path] = FileSignature(path)
                 candidate.secretFiles[path] = .failure(error)

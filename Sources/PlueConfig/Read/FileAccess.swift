@@ -43,6 +43,8 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
         case tooLarge(limit: Int)
         /// Somebody kept writing to it.
         case changing
+        /// A secret's bytes are not UTF-8.
+        case notText
         /// The system's reason: permission, input/output error.
         case system(Errno)
     }
@@ -62,6 +64,7 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
         case .notRegular: "\(path) is not a regular file"
         case .tooLarge(let limit): "\(path) is larger than \(limit) bytes"
         case .changing: "\(path) is being written to; it is read again when it has settled"
+        case .notText: "\(path) is not UTF-8 text; encode it, for example as base64"
         case .system(.permissionDenied): "\(path) may not be read by this user; check its mode and owner"
         case .system(let error): "\(path) cannot be read: \(error)"
         }

@@ -11,8 +11,6 @@ struct ProfileDirectory: Sendable {
     struct Selection: Sendable {
         var documents: [SourceText] = []
         var chain: ProfileChain
-        /// Reading a document that is listed failed; by name.
-        var unreadable: [String] = []
     }
 
     /// Follows `extends` from document to document.

@@ -102,6 +102,7 @@ struct FileSignature: Hashable, Sendable {
     let size: Int64
     let modified: Int64
     let changed: Int64
+    let owner: UInt32
     let isRegular: Bool
 
     init?(_ file: FileDescriptor) {
@@ -123,6 +124,7 @@ struct FileSignature: Hashable, Sendable {
         size = status.size
         modified = status.modified
         changed = status.changed
+        owner = status.owner
         isRegular = status.is_regular != 0
     }
 }
