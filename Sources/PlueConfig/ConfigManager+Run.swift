@@ -9,8 +9,6 @@ extension ConfigManager: Service {
     /// A bad configuration is never a reason to return or throw: what ran goes on, and status and log say what is wrong.
     /// - Throws: ``ConfigurationError/start(_:)`` when a service cannot be brought up in the first place.
     public func run() async throws {
-        // Trapped first: until then the signal's default action would end the process.
-        let hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         try await start()
         guard let running else { return }
         // Draining is no part of following: it ends by itself, after the last connection, where following is cut short.

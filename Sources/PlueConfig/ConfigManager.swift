@@ -1,6 +1,7 @@
 public import Logging
 import Synchronization
 public import SystemPackage
+import UnixSignals
 
 /// The configuration of a program: loaded and validated when it is made, then kept in step with its sources while it runs.
 ///
@@ -21,6 +22,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
     let options: Options
     let observers = Observers<Root>()
     let watch: FileWatch
+    /// SIGHUP, trapped before anything is read: its default action would end the process.
+    let hangups: UnixSignalsSequence?
     private let lifetime = Mutex(Lifetime.registering(ServiceSet<Root>()))
 
     /// What a manager needs besides its sources; the defaults suit an embedded one.
@@ -69,6 +72,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
         guard Root.schema.contradictions.isEmpty else { throw .contradictorySchema(Root.schema.contradictions) }
         self.source = source
         self.options = options
+        hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         schema = options.extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
         let pipeline = Pipeline(schema: Root.schema, model: schema, services: ServiceSet<Root>(), files: options.files)
         do {

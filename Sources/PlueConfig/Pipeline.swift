@@ -20,7 +20,7 @@ struct Pipeline<Root: Settings>: Sendable {
             resolution, by: schema, including: model, digest: candidate.digest,
             in: RuleContext(environment: candidate.environment, files: files), beside: running)
         let all = (overrideProblems + resolution.problems + problems).sortedByPlace()
-        guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all) }
+        guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all, layers: layers) }
         let plan = Plan(from: running, to: snapshot, services: services, warnings: all)         // Plan/
         return Planned(candidate: candidate, snapshot: snapshot, plan: plan, layers: layers)
     }
@@ -66,6 +66,8 @@ public struct Rejection: Error, Sendable {
     public let phase: Attempt.Phase
     /// Everything that is wrong, by place; warnings included.
     public let diagnostics: [Diagnostic]
+    /// Every layer's values, for `explain`; `nil` when it did not come that far.
+    public var layers: LayerStack?
 }
 
 extension Planned {

@@ -38,7 +38,6 @@ public struct Daemon: Sendable {
     /// Serves until SIGTERM or SIGINT.
     /// - Parameter onReady: Called once everything listens, with the lines that say where.
     public func run(onReady: @Sendable ([String]) -> Void) async throws {
-        // Before the first socket: until SIGHUP is trapped it would end the process.
         try await manager.start()
         onReady(["listening on http://\(address)", "socket \(deployment.socket)", "version \(manager.snapshot.version), \(deployment.environment), \(deployment.directory)"])
         let group = ServiceGroup(

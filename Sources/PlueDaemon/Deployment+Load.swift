@@ -61,7 +61,7 @@ extension Deployment {
 
     /// Takes a candidate down the road up to the plan.
     /// - Throws: ``Rejection`` with every diagnostic.
-    func plan(_ candidate: Candidate) throws -> Planned<DaemonSettings> {
+    public func plan(_ candidate: Candidate) throws -> Planned<DaemonSettings> {
         try Planned<DaemonSettings>.plan(candidate, extraSections: try extraSections()).get()
     }
 

@@ -17,14 +17,39 @@ struct Explain: AsyncParsableCommand {
 
     func run() async throws {
         let deployment = try options.deployment(overrides: overrides)
-        let (planned, fingerprints) = try await options.load(deployment)
-        let table = planned.snapshot.settings
-        guard let key = SettingKey(key), let setting = table[key] else {
-            let hint = suggestion(for: self.key, among: table.map(\.key.description)).map { "; did you mean '\($0)'?" } ?? ""
-            options.complain("there is no setting '\(self.key)'\(hint)")
-            throw ExitCode.failure
+        let candidate = await deployment.source.read(deployment.environment)
+        do {
+            let planned = try deployment.plan(candidate)
+            let table = planned.snapshot.settings
+            guard let key = SettingKey(key), let setting = table[key] else { throw unknown(among: table.map(\.key.description)) }
+            show(Explanation(setting, deployment.fingerprints()))
+        } catch let rejection as Rejection {
+            // What is wrong may be just what is to be explained.
+            guard let layers = rejection.layers else { throw options.end(rejection) }
+            let schema = try deployment.model()
+            guard let key = SettingKey(key), let explanation = Explanation(key, refused: layers, by: schema, deployment.fingerprints()) else {
+                throw unknown(among: schema.settingNames)
+            }
+            if options.format == .json {
+                var json = explanation.json
+                json["diagnostics"] = DiagnosticJSON.report(rejection.diagnostics)
+                options.print(json)
+                throw ExitCode.invalidConfiguration
+            }
+            show(explanation)
+            throw options.end(rejection)
+        } catch let error as ConfigurationError {
+            throw options.end(error)
         }
-        let explanation = Explanation(setting, fingerprints)
+    }
+
+    private func show(_ explanation: Explanation) {
         options.format == .json ? options.print(explanation.json) : options.print(explanation.text(colour: options.usesColour(on: 1)))
+    }
+
+    private func unknown(among names: [String]) -> ExitCode {
+        let hint = suggestion(for: key, among: names).map { "; did you mean '\($0)'?" } ?? ""
+        options.complain("there is no setting '\(key)'\(hint)")
+        return .failure
     }
 }

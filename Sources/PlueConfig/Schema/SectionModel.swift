@@ -78,6 +78,11 @@ public struct SectionModel: Sendable {
         sections.flatMap { name, section in [name] + section.sectionNames.map { "\(name).\($0)" } }
     }
 
+    /// The names of the settings that have one of their own, `server.port`.
+    public var settingNames: [String] {
+        Array(settings.keys) + sections.flatMap { name, section in section.settingNames.map { "\(name).\($0)" } }
+    }
+
     /// Whether a rule here or below is checked on plain values rather than by a typed schema.
     var hasImportedRules: Bool {
         rules.contains { $0.check != nil } || sections.values.contains { $0.hasImportedRules }
