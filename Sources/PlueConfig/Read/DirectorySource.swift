@@ -77,10 +77,10 @@ public struct DirectorySource: Source {
             return candidate
         }
         guard let names = names() else {
-            let isThere = FileSignature(directory) != nil
+            let problem = FileSignature(directory).map { $0.isRegular ? "is not a directory" : "cannot be read" } ?? "does not exist"
             candidate.problems = [
                 Diagnostic(
-                    "no-directory", "the configuration directory \(directory) \(isThere ? "cannot be read" : "does not exist")",
+                    "no-directory", "the configuration directory \(directory) \(problem)",
                     hint: "name another with --config-dir, or write one with 'plue init'")
             ]
             return candidate
