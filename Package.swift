@@ -187,6 +187,7 @@ let package = Package(
                 "PlueConfig", "PlueDaemon", "PlueHTTP", "PlueLedger",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict
