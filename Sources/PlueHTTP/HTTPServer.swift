@@ -24,6 +24,11 @@ public final class HTTPServer: LiveService {
     private let logger: Logger
     private let live = Mutex<Instance?>(nil)
     private let instances = Atomic<UInt64>(0)
+    /// The listeners that may hold an address still, the live one among them.
+    private let listeners = Mutex<[Listener]>([])
+
+    /// How long ``prepare(_:beside:)`` waits for an address that this server is about to give up: a hand-over and some more.
+    private static let patience: Duration = .seconds(2)
 
     /// - Parameter responder: Answers requests; a Hummingbird router's `buildResponder()`.
     public init<Responder: HTTPResponder>(
@@ -47,8 +52,19 @@ public final class HTTPServer: LiveService {
         if let live, live.listener.endpoint == settings.endpoint {
             return makeInstance(live.listener, settings)
         }
+        await waitForRelease(of: settings.endpoint, beside: live?.listener)
         let listener = try await Listener.bind(settings, beside: live?.listener, group: group, respond: respond, logger: logger)
+        listeners.withLock { $0.append(listener) }
         return makeInstance(listener, settings)
+    }
+
+    /// Who goes back to the address of a moment ago meets its former listener, which still hands over.
+    private func waitForRelease(of endpoint: HTTPServerSettings.Endpoint, beside live: Listener?) async {
+        let former = listeners.withLock { $0.filter { $0 !== live && $0.endpoint.excludes(endpoint) } }
+        let deadline = ContinuousClock.now + Self.patience
+        while former.contains(where: \.isOpen), ContinuousClock.now < deadline, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     private func makeInstance(_ listener: Listener, _ settings: HTTPServerSettings) -> Instance {
@@ -66,17 +82,24 @@ public final class HTTPServer: LiveService {
 
     public func verify(_ live: Instance) async throws {
         guard let address = live.listener.address else { throw ServiceRefusal("the listener has no address") }
+        // All places are taken, by clients that are served: the look from outside would wait for one of them to leave.
+        if live.listener.isFull { return }
         try await Probe.askForAnyAnswer(at: address, group: group)
     }
 
     public func retire(_ instance: Instance) async {
-        let isUnused = live.withLock { live in
+        let reason: Listener.Closing? = live.withLock { live in
             // The live instance itself is retired when the process ends.
-            if live?.number == instance.number { live = nil }
+            if live?.number == instance.number {
+                live = nil
+                return .ended
+            }
             // One that only had other limits leaves the listener to the live one.
-            return live?.listener !== instance.listener
+            return live?.listener === instance.listener ? nil : .replaced
         }
-        if isUnused { await instance.listener.close() }
+        guard let reason else { return }
+        await instance.listener.close(reason)
+        listeners.withLock { $0.removeAll { $0 === instance.listener } }
     }
 
     public func action(from old: HTTPServerSettings, to new: HTTPServerSettings) -> ServiceAction {

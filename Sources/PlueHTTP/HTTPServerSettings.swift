@@ -9,6 +9,14 @@ public struct HTTPServerSettings: Hashable, Sendable {
         case tcp(host: String, port: Int)
         /// A socket file; only its owner may connect.
         case unix(FilePath)
+
+        /// Whether two listeners cannot have them at the same time; hosts that share a port may be one address.
+        func excludes(_ other: Self) -> Bool {
+            switch (self, other) {
+            case (.tcp(_, let port), .tcp(_, let otherPort)): port != 0 && port == otherPort
+            default: self == other
+            }
+        }
     }
 
     /// What one connection may do. Changing them touches no socket.

@@ -25,8 +25,8 @@ final class Listener: Sendable {
     private let gate: NIOLoopBound<ConnectionGate>
     private let connections: Connections
     private let limits: LimitBox
-    /// Accepts and serves; unstructured because a listener outlives the transaction that made it. ``close(_:)`` ends it.
-    private let serving: Task<Void, Never>
+    private let hasBegun = Atomic<Bool>(false)
+    private let isClosing = Atomic<Bool>(false)
 
     let endpoint: HTTPServerSettings.Endpoint
 
@@ -35,7 +35,7 @@ final class Listener: Sendable {
 
     private init(
         endpoint: HTTPServerSettings.Endpoint, socket: ListeningSocket, channel: any Channel, gate: NIOLoopBound<ConnectionGate>,
-        connections: Connections, limits: LimitBox, serving: Task<Void, Never>
+        connections: Connections, limits: LimitBox
     ) {
         self.endpoint = endpoint
         descriptor = socket.descriptor
@@ -44,7 +44,6 @@ final class Listener: Sendable {
         self.gate = gate
         self.connections = connections
         self.limits = limits
-        self.serving = serving
     }
 
     /// Binds an endpoint and gets everything ready; nothing is accepted before ``begin()``.
@@ -58,40 +57,31 @@ final class Listener: Sendable {
         let gateBox = Mutex<NIOLoopBound<ConnectionGate>?>(nil)
         let responder = Responding(respond: respond, limits: limits, connections: connections, logger: logger)
         do {
-            let server = try await ServerBootstrap(group: group)
+            let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.autoRead, value: false)
                 .serverChannelOption(.maxMessagesPerRead, value: 1)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let gate = ConnectionGate(limit: { limits.value.maxConnections }, onCount: { connections.count.store($0, ordering: .relaxed) })
+                        let gate = ConnectionGate(limit: { limits.value.maxConnections }, onCount: { connections.count = $0 })
                         gateBox.withLock { $0 = NIOLoopBound(gate, eventLoop: channel.eventLoop) }
                         try channel.pipeline.syncOperations.addHandler(gate)
                     }
                 }
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .bind(socket.descriptor) { channel in
-                    connections.add(channel)
+                .childChannelInitializer { channel in
                     // Limits are read here, per connection: the ones that count now.
-                    return responder.channel(limits.value).setup(channel: channel, logger: logger)
-                }
-            let serving = Task {
-                await withDiscardingTaskGroup { group in
-                    do {
-                        try await server.executeThenClose { inbound in
-                            for try await connection in inbound {
-                                group.addTask { await responder.channel(limits.value).handle(value: connection, logger: logger) }
-                            }
-                        }
-                    } catch {
-                        logger.error("the listener has stopped", metadata: ["error": "\(type(of: error))"])
+                    let http = responder.channel(limits.value)
+                    return http.setup(channel: channel, logger: logger).map { connection in
+                        // A connection that is set up has to be served, also when the listener closes in this moment: NIO ends
+                        // the process when one is dropped. So nothing, such as the listener's own sequence, comes between.
+                        connections.add(channel, servedBy: Task { await http.handle(value: connection, logger: logger) })
                     }
                 }
-            }
+                .withBoundSocket(socket.descriptor).get()
             guard let gate = gateBox.withLock({ $0 }) else { throw ServiceRefusal("the listener could not be set up") }
             return Listener(
-                endpoint: settings.endpoint, socket: socket, channel: server.channel, gate: gate, connections: connections, limits: limits,
-                serving: serving)
+                endpoint: settings.endpoint, socket: socket, channel: channel, gate: gate, connections: connections, limits: limits)
         } catch {
             socket.file?.remove()
             throw error as? ServiceRefusal ?? ServiceRefusal("the listener could not be set up: \((error as? IOError)?.errnoCode ?? 0)")
@@ -100,6 +90,7 @@ final class Listener: Sendable {
 
     /// Starts to accept. Harmless when it accepts already.
     func begin() {
+        hasBegun.store(true, ordering: .relaxed)
         channel.setOption(.autoRead, value: true).whenComplete { _ in }
     }
 
@@ -120,33 +111,61 @@ final class Listener: Sendable {
     var port: Int? { address?.port }
 
     /// How many connections are open.
-    var connectionCount: Int { connections.count.load(ordering: .relaxed) }
+    var connectionCount: Int { connections.count }
 
-    private let isClosing = Atomic<Bool>(false)
+    /// Whether it has as many connections as it may: the next one waits.
+    var isFull: Bool { connectionCount >= limits.value.maxConnections }
 
-    /// Takes no more connections, lets those there are finish, and closes everything by the drain timeout.
-    func close() async {
+    /// Whether it holds its address still.
+    var isOpen: Bool { channel.isActive }
+
+    /// Why a listener closes, which decides whom it waits for.
+    enum Closing {
+        /// Another takes its place: clients are to notice nothing.
+        case replaced
+        /// The process ends: only requests count.
+        case ended
+    }
+
+    /// Takes no more connections, lets requests finish, and closes everything by the drain timeout.
+    ///
+    /// A cancelled task closes within a second.
+    func close(_ reason: Closing) async {
         guard !isClosing.exchange(true, ordering: .relaxed) else { return }
-        let deadline = ContinuousClock.now + limits.value.drainTimeout + Self.handOver
-        try? await Task.sleep(for: Self.handOver)
-        // What the system has accepted for us is a client that believes it is connected: closing would reset it.
-        while hasWaitingConnections, ContinuousClock.now < deadline, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(2)) }
+        let drain = limits.value.drainTimeout
+        // One that never accepted was never told to anybody.
+        if hasBegun.load(ordering: .relaxed) {
+            if reason == .replaced { try? await Task.sleep(for: Self.handOver) }
+            // What the system has accepted for us is a client that believes it is connected: closing would reset it.
+            await Self.wait(for: drain, butWhenCancelled: Self.moment) { !hasWaitingConnections }
+            // NIO drops a connection whose listener closes while it is being set up.
+            await Self.wait(for: Self.moment, butWhenCancelled: Self.moment) { connections.areSetUp }
+        }
         connections.isDraining.store(true, ordering: .relaxed)
         try? await channel.close()
         file?.remove()
         // A connection between two requests is told with its next response: closing it now could cross a request on its way.
-        while !connections.isEmpty, ContinuousClock.now < deadline, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
+        await Self.wait(for: reason == .replaced ? drain : Self.moment, butWhenCancelled: Self.moment) { connections.isEmpty }
         connections.quiesce()
-        let last = ContinuousClock.now + .milliseconds(500)
-        while !connections.isEmpty, ContinuousClock.now < last { await Self.pause() }
-        connections.cut()
-        await serving.value
+        await Self.wait(for: reason == .replaced ? Self.moment : drain, butWhenCancelled: Self.moment) { connections.isEmpty }
+        await Self.wait(for: .seconds(10), butWhenCancelled: .seconds(10)) {
+            connections.cut()
+            return connections.isEmpty
+        }
     }
 
-    /// A short pause that a cancelled task takes as well.
-    private static func pause() async {
+    /// How long a request may be on its way to us.
+    private static let moment: Duration = .milliseconds(300)
+
+    private static func wait(for time: Duration, butWhenCancelled briefly: Duration, until isMet: () -> Bool) async {
+        let start = ContinuousClock.now
+        while !isMet(), start.duration(to: .now) < (Task.isCancelled ? min(time, briefly) : time) { await pause(.milliseconds(5)) }
+    }
+
+    /// A pause that a cancelled task takes as well.
+    private static func pause(_ time: DispatchTimeInterval) async {
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(20)) { continuation.resume() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + time) { continuation.resume() }
         }
     }
 
@@ -168,24 +187,39 @@ final class LimitBox: Sendable {
 
 /// The open connections of a listener.
 final class Connections: Sendable {
-    let count = Atomic<Int>(0)
+    private let accepted = Atomic<Int>(0)
     let isDraining = Atomic<Bool>(false)
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let open = Mutex<[ObjectIdentifier: (channel: any Channel, serving: Task<Void, Never>)]>([:])
 
-    func add(_ channel: any Channel) {
+    func add(_ channel: any Channel, servedBy serving: Task<Void, Never>) {
         let id = ObjectIdentifier(channel)
-        channels.withLock { $0[id] = channel }
-        channel.closeFuture.whenComplete { _ in _ = self.channels.withLock { $0.removeValue(forKey: id) } }
+        open.withLock { $0[id] = (channel, serving) }
+        channel.closeFuture.whenComplete { _ in _ = self.open.withLock { $0.removeValue(forKey: id) } }
     }
 
-    var isEmpty: Bool { channels.withLock { $0.isEmpty } }
+    /// As the gate counts: from the moment of acceptance, before they are set up.
+    var count: Int {
+        get { accepted.load(ordering: .relaxed) }
+        set { accepted.store(newValue, ordering: .relaxed) }
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    /// Whether all that were accepted are served by now.
+    var areSetUp: Bool {
+        open.withLock { open in open.count >= count && open.values.allSatisfy { channel, _ in channel.isActive } }
+    }
 
     /// Closes those without a request, and the others after their response.
     func quiesce() {
-        for channel in channels.withLock({ Array($0.values) }) { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for (channel, _) in open.withLock({ Array($0.values) }) { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     }
 
+    /// Closes all, and tells whoever works on a response that nobody waits for it any more.
     func cut() {
-        for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+        for (channel, serving) in open.withLock({ Array($0.values) }) {
+            channel.close(promise: nil)
+            serving.cancel()
+        }
     }
 }

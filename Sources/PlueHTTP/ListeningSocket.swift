@@ -103,6 +103,10 @@ struct ListeningSocket {
         guard var address = unixAddress(temporary) else {
             throw ServiceRefusal("the socket's path \(path) is too long: at most \(longestPath - 16) bytes")
         }
+        // The rename would replace whatever is there.
+        if let type = (try? FileManager.default.attributesOfItem(atPath: path.string))?[.type] as? FileAttributeType, type != .typeSocket {
+            throw ServiceRefusal("\(path) exists and is not a socket")
+        }
         if answers(path) { throw ServiceRefusal("\(path) is in use by another process") }
         #if canImport(Darwin)
         let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)

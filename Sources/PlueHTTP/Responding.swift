@@ -30,10 +30,15 @@ struct Responding: Sendable {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.maxBodySize {
             response = Response(status: .contentTooLarge, headers: [.connection: "close"])
         } else {
+            var request = request
+            // A body that does not say its size is counted as it comes.
+            if request.headers[.transferEncoding] != nil {
+                request.body = RequestBody(asyncSequence: LimitedBody(body: request.body, limit: limits.maxBodySize))
+            }
             response = try await respond(to: request, from: await peer(of: channel), limits)
         }
         response.headers[.date] = Self.date()
-        let isLast = connections.isDraining.load(ordering: .relaxed) || response.headers[.connection] == "close"
+        let isLast = connections.isDraining.load(ordering: .relaxed) || request.headers.endConnection || response.headers.endConnection
         if isLast { response.headers[.connection] = "close" }
         try await writer.write(response: response.head, body: response.body)
         // The handler closes the connection once the response is out.
@@ -97,6 +102,35 @@ struct Responding: Sendable {
             format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
             locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
         return Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(style)
+    }
+}
+
+/// A request's body that ends with 413 when it is longer than it may be.
+private struct LimitedBody: AsyncSequence, Sendable {
+    let body: RequestBody
+    let limit: Int
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var parts: RequestBody.AsyncIterator
+        var rest: Int
+
+        @concurrent mutating func next() async throws -> ByteBuffer? {
+            guard let part = try await parts.next() else { return nil }
+            rest -= part.readableBytes
+            guard rest >= 0 else { throw HTTPError(.contentTooLarge, headers: [.connection: "close"]) }
+            return part
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(parts: body.makeAsyncIterator(), rest: limit) }
+}
+
+extension HTTPFields {
+    /// Whether one side says that it is the last message of its connection.
+    fileprivate var endConnection: Bool {
+        self[values: .connection].contains { value in
+            value.split(separator: ",").contains { $0.trimmingCharacters(in: .whitespaces).lowercased() == "close" }
+        }
     }
 }
 
