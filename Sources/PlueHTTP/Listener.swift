@@ -135,7 +135,7 @@ final class Listener: Sendable {
         let drain = limits.value.drainTimeout
         // One that never accepted was never told to anybody.
         if hasBegun.load(ordering: .relaxed) {
-            if reason == .replaced { try? await Task.sleep(for: Self.handOver) }
+            if reason == .replaced { await Self.wait(for: Self.handOver, butWhenCancelled: Self.handOver) { false } }
             // What the system has accepted for us is a client that believes it is connected: closing would reset it.
             await Self.wait(for: drain, butWhenCancelled: Self.moment) { !hasWaitingConnections }
             // NIO drops a connection whose listener closes while it is being set up.
