@@ -38,7 +38,8 @@ struct DaemonClient {
                 try await exchange(method, path) { part in
                     switch part {
                     case .head(let head): status = Int(head.status.code)
-                    case .body(let bytes) where body.readableBytes + bytes.readableBytes <= Self.largestAnswer: body.writeImmutableBuffer(bytes)
+                    case .body(let bytes) where body.readableBytes + bytes.readableBytes <= Self.largestAnswer:
+                        body.writeImmutableBuffer(bytes)
                     case .body: throw Refused(status: 0, problem: ["detail": "the answer is too large"])
                     case .end: return false
                     }

@@ -6,13 +6,21 @@ import SystemPackage
 
 /// The options that every command takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(name: .customLong("config-dir"), help: ArgumentHelp("The configuration directory. (default: ./config if it exists, else /etc/plue)", valueName: "dir"))
+    @Option(
+        name: .customLong("config-dir"),
+        help: ArgumentHelp("The configuration directory. (default: ./config if it exists, else /etc/plue)", valueName: "dir"))
     var configDirectory: String?
 
-    @Option(name: [.customShort("e"), .customLong("environment")], help: ArgumentHelp("The environment. (default: $PLUE_ENVIRONMENT, else development)", valueName: "name"))
+    @Option(
+        name: [.customShort("e"), .customLong("environment")],
+        help: ArgumentHelp("The environment. (default: $PLUE_ENVIRONMENT, else development)", valueName: "name"))
     var environment: String?
 
-    @Option(name: .customLong("state-dir"), help: ArgumentHelp("Where history and the daemon's socket are. (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/plue, as root /var/lib/plue)", valueName: "dir"))
+    @Option(
+        name: .customLong("state-dir"),
+        help: ArgumentHelp(
+            "Where history and the daemon's socket are. (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/plue, as root /var/lib/plue)",
+            valueName: "dir"))
     var stateDirectory: String?
 
     @Option(help: "How to print.")
@@ -45,7 +53,8 @@ struct GlobalOptions: ParsableArguments {
     /// Colour is for terminals only, and only where nobody objects (no-color.org).
     func usesColour(on descriptor: Int32) -> Bool {
         let variables = ProcessInfo.processInfo.environment
-        return !noColor && format == .text && isatty(descriptor) == 1 && (variables["NO_COLOR"] ?? "").isEmpty && variables["TERM"] != "dumb"
+        return !noColor && format == .text && isatty(descriptor) == 1 && (variables["NO_COLOR"] ?? "").isEmpty
+            && variables["TERM"] != "dumb"
     }
 
     /// The installation that the options name.

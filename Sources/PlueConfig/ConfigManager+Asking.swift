@@ -46,7 +46,8 @@ extension ConfigManager {
             status.lastAttempt = await running.reloader.lastAttempt
             status.services = await running.committer.serviceStates.map { service in
                 Status.Service(
-                    name: service.name, state: service.isDegraded ? "degraded" : "running", version: snapshot.version, draining: service.draining)
+                    name: service.name, state: service.isDegraded ? "degraded" : "running", version: snapshot.version,
+                    draining: service.draining)
             }
             return status
         }
@@ -72,11 +73,12 @@ public enum DocumentRole: Hashable, Sendable {
 extension Candidate {
     /// Puts other bytes in a document's place, or adds the document where its layer is.
     mutating func replace(_ role: DocumentRole, with bytes: [UInt8]) {
-        let (name, sourceRole): (String, SourceText.Role) = switch role {
-        case .base: ("base.ini", .base)
-        case .profile: ("\(environment).ini", .profile(environment))
-        case .dropIn(let file): ("\(environment).d/\(file)", .dropIn(environment))
-        }
+        let (name, sourceRole): (String, SourceText.Role) =
+            switch role {
+            case .base: ("base.ini", .base)
+            case .profile: ("\(environment).ini", .profile(environment))
+            case .dropIn(let file): ("\(environment).d/\(file)", .dropIn(environment))
+            }
         if let index = documents.firstIndex(where: { $0.name == name }) {
             documents[index].bytes = bytes
             return
@@ -86,7 +88,10 @@ extension Candidate {
         case .base: documents.insert(text, at: 0)
         case .profile: documents.insert(text, at: documents.firstIndex { $0.role == .dropIn(environment) } ?? documents.endIndex)
         case .dropIn:
-            documents.insert(text, at: documents.firstIndex { $0.role == .dropIn(environment) && name.utf8.lexicographicallyPrecedes($0.name.utf8) } ?? documents.endIndex)
+            documents.insert(
+                text,
+                at: documents.firstIndex { $0.role == .dropIn(environment) && name.utf8.lexicographicallyPrecedes($0.name.utf8) }
+                    ?? documents.endIndex)
         }
         // The document is there now, so that its absence is no problem any more.
         problems.removeAll { $0.code == "no-documents" }

@@ -142,7 +142,9 @@ public final class ConfigManager<Root: Settings>: Sendable {
         guard let path = Root.schema.path(of: property) else {
             throw .registration("no section is declared for the property that the service follows")
         }
-        try register(service, following: [path.joined(separator: ".")], named: name ?? path.joined(separator: "."), after: dependencies) { $0[keyPath: property] }
+        try register(service, following: [path.joined(separator: ".")], named: name ?? path.joined(separator: "."), after: dependencies) {
+            $0[keyPath: property]
+        }
     }
 
     /// Registers a service that follows several sections, with what it makes of them.
@@ -177,7 +179,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
         guard let made else { return }
         do {
             let version = try await made.reloader.start()
-            options.logger.info("configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
+            options.logger.info(
+                "configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
         } catch {
             // What was prepared holds ports and logins.
             await made.committer.shutDown()
@@ -212,7 +215,9 @@ public final class ConfigManager<Root: Settings>: Sendable {
 
     /// Reads the sources again and takes what they say down the road.
     /// - Parameter isForced: Takes a candidate that drops most settings, or whose documents are empty, at its word.
-    public func reload(_ cause: Cause = Cause(.api, actor: "system"), isForced: Bool = false) async throws(ConfigurationError) -> ReloadOutcome {
+    public func reload(_ cause: Cause = Cause(.api, actor: "system"), isForced: Bool = false) async throws(ConfigurationError)
+        -> ReloadOutcome
+    {
         try await start()
         guard let running else { throw .registration("the manager has not started") }
         return await running.queue.request(cause, isForced: isForced)

@@ -13,15 +13,20 @@ struct Pipeline<Root: Settings>: Sendable {
 
     /// Takes a candidate from its texts to the plan of what it would change.
     func plan(_ candidate: Candidate, beside running: Snapshot<Root>?) throws(Rejection) -> Planned<Root> {
-        let documents = try parse(candidate)                                                    // Parse: PlueDocuments
-        let (layers, overrideProblems) = stack(documents, under: candidate, for: model)         // Layer/
-        let resolution = resolve(layers, with: model, in: candidate)                            // Resolve/
-        let (snapshot, problems) = Snapshot.validate(                                           // Validate/
+        // Parse: PlueDocuments
+        let documents = try parse(candidate)
+        // Layer/
+        let (layers, overrideProblems) = stack(documents, under: candidate, for: model)
+        // Resolve/
+        let resolution = resolve(layers, with: model, in: candidate)
+        // Validate/
+        let (snapshot, problems) = Snapshot.validate(
             resolution, by: schema, including: model, digest: candidate.digest,
             in: RuleContext(environment: candidate.environment, files: files), beside: running)
         let all = (overrideProblems + resolution.problems + problems).sortedByPlace()
         guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all, layers: layers) }
-        let plan = Plan(from: running, to: snapshot, services: services, warnings: all)         // Plan/
+        // Plan/
+        let plan = Plan(from: running, to: snapshot, services: services, warnings: all)
         return Planned(candidate: candidate, snapshot: snapshot, plan: plan, layers: layers)
     }
 
@@ -73,7 +78,9 @@ public struct Rejection: Error, Sendable {
 extension Planned {
     /// Takes a candidate down the road up to the plan, against nothing: the check of a program that does not run.
     /// - Parameter extraSections: The application's own sections, beside those of the settings struct.
-    public static func plan(_ candidate: Candidate, extraSections: SectionModel? = nil, files: any FileAccess = SystemFiles()) -> Result<Planned, Rejection> {
+    public static func plan(
+        _ candidate: Candidate, extraSections: SectionModel? = nil, files: any FileAccess = SystemFiles()
+    ) -> Result<Planned, Rejection> {
         let model = extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
         let pipeline = Pipeline(schema: Root.schema, model: model, services: ServiceSet<Root>(), files: files)
         return Result { () throws(Rejection) in try pipeline.plan(candidate, beside: nil) }

@@ -23,7 +23,8 @@ public struct Daemon: Sendable {
         ledger = try Ledger(directory: deployment.stateDirectory, logger: log.logger)
         var options = try deployment.options(recorder: ledger, logger: log.logger)
         options.policy = { $0.reload.policy }
-        manager = try await ConfigManager(DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
+        manager = try await ConfigManager(
+            DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
         log.follow(manager.current.logging)
         manager.onChange { _, new in log.follow(new.logging) }
 
@@ -39,7 +40,10 @@ public struct Daemon: Sendable {
     /// - Parameter onReady: Called once everything listens, with the lines that say where.
     public func run(onReady: @Sendable ([String]) -> Void) async throws {
         try await manager.start()
-        onReady(["listening on http://\(address)", "socket \(deployment.socket)", "version \(manager.snapshot.version), \(deployment.environment), \(deployment.directory)"])
+        onReady([
+            "listening on http://\(address)", "socket \(deployment.socket)",
+            "version \(manager.snapshot.version), \(deployment.environment), \(deployment.directory)",
+        ])
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: manager, successTerminationBehavior: .gracefullyShutdownGroup)],

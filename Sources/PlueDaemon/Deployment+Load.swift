@@ -72,7 +72,8 @@ extension Deployment {
         var generator = SystemRandomNumberGenerator()
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         // Created exclusively: of two processes that start at once one makes the key, and the other reads it.
-        guard let file = try? FileDescriptor.open(path, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite) else {
+        guard let file = try? FileDescriptor.open(path, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+        else {
             return (try? SystemFiles().read(path, limit: 64)).map(Fingerprints.init(key:)) ?? Fingerprints(key: key)
         }
         _ = try? file.closeAfter { try file.writeAll(key) }

@@ -20,7 +20,8 @@ extension Document {
         let text = value.rawText
         if let entry = firstEntry(section: section, key: key) {
             try replace(entry.valueRange.indices, with: padding(before: entry, text) + (try besideComment(entry, value)))
-            guard let edited = firstEntry(section: section, key: key), fragments(of: edited).map(\.text) == value.fragments.map(\.text) else {
+            guard let edited = firstEntry(section: section, key: key), fragments(of: edited).map(\.text) == value.fragments.map(\.text)
+            else {
                 self = before
                 throw EditError(description: "'\(section).\(key)' cannot be written in the document")
             }
@@ -135,8 +136,13 @@ extension Document {
         let rest = bytes[end...].prefix { $0 != .newline }
         guard value.form == .bare || value.form == .list, rest.contains(where: \.startsComment) else { return value.rawText }
         let text = value.rawText.utf8
-        if value.form == .list || text.contains(.comma) || text.contains(.quote) || text.contains(.backslash) || text.contains(UInt8(ascii: "$")) {
-            throw EditError(description: "a comment follows the value in its line, so the new value has to end with a quote; or move the comment to a line of its own")
+        if value.form == .list || text.contains(.comma) || text.contains(.quote) || text.contains(.backslash)
+            || text.contains(UInt8(ascii: "$"))
+        {
+            throw EditError(
+                description:
+                    "a comment follows the value in its line, so the new value has to end with a quote; or move the comment to a line of its own"
+            )
         }
         return "\"\(value.rawText)\""
     }

@@ -28,7 +28,9 @@ struct Parser {
     mutating func parse(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count <= limits.maxBytes, bytes.count <= Int(UInt32.max) else {
             findings.append(
-                Finding(.fileTooLarge, 0..<0, "the file has \(bytes.count) bytes, more than \(limits.maxBytes)", hint: "split it into drop-ins"))
+                Finding(
+                    .fileTooLarge, 0..<0, "the file has \(bytes.count) bytes, more than \(limits.maxBytes)", hint: "split it into drop-ins")
+            )
             return
         }
         guard checkEncoding(bytes) else { return }
@@ -58,14 +60,17 @@ struct Parser {
         guard String(validating: bytes, as: UTF8.self) != nil else {
             let place = firstInvalid(bytes)
             findings.append(
-                Finding(.invalidUTF8, place..<place + 1, "the file is not valid UTF-8", label: "this byte belongs to another encoding", hint: "save it as UTF-8"))
+                Finding(
+                    .invalidUTF8, place..<place + 1, "the file is not valid UTF-8", label: "this byte belongs to another encoding",
+                    hint: "save it as UTF-8"))
             return false
         }
         // Anywhere, comments and quotes included: with CR alone as its line end, a file that starts with a comment would be
         // one comment, and silently all defaults.
         if let stray = firstStrayCarriageReturn(bytes) {
             findings.append(
-                Finding(.carriageReturn, stray..<stray + 1, "there is a carriage return inside the line", label: "CR without LF",
+                Finding(
+                    .carriageReturn, stray..<stray + 1, "there is a carriage return inside the line", label: "CR without LF",
                     hint: "save the file with LF or CRLF line ends; inside \"…\" it is written \\r"))
             return false
         }
@@ -98,7 +103,9 @@ struct Parser {
     private mutating func parseLine(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         let line = lineRange(bytes, from: start)
         guard line.next - start <= limits.maxLineBytes else {
-            find(.lineTooLong, start..<start + 1, "the line has more than \(limits.maxLineBytes) bytes", hint: "divide the value, or use \"\"\"…\"\"\"")
+            find(
+                .lineTooLong, start..<start + 1, "the line has more than \(limits.maxLineBytes) bytes",
+                hint: "divide the value, or use \"\"\"…\"\"\"")
             return line.next
         }
         var index = start
@@ -136,12 +143,15 @@ struct Parser {
         var rest = close + 1
         while rest < line.upperBound, bytes[rest].isSpace { rest += 1 }
         if rest < line.upperBound, !bytes[rest].startsComment {
-            find(.textAfterQuote, rest..<line.upperBound, "there is text after the section header", label: "expected the end of the line", hint: "start a new line, or a comment with #")
+            find(
+                .textAfterQuote, rest..<line.upperBound, "there is text after the section header", label: "expected the end of the line",
+                hint: "start a new line, or a comment with #")
             return
         }
         let components = bytes[name].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard components.allSatisfy({ isName($0) }) else {
-            find(.invalidName, name.isEmpty ? line.lowerBound..<close + 1 : name, "the section's name is not valid",
+            find(
+                .invalidName, name.isEmpty ? line.lowerBound..<close + 1 : name, "the section's name is not valid",
                 label: "expected a name such as server or server.tls",
                 hint: "names start with a letter or _, and go on with letters, digits, _ and -; dots divide them, spaces are not allowed")
             return
@@ -211,7 +221,9 @@ struct Parser {
         }
         guard open != nil else {
             if isHeaderRefused { return next }
-            find(.keyOutsideSection, key, "the key stands before any section", label: "belongs to no section", hint: "put a [section] header above it")
+            find(
+                .keyOutsideSection, key, "the key stands before any section", label: "belongs to no section",
+                hint: "put a [section] header above it")
             return next
         }
         guard entries.count < limits.maxKeys else {
@@ -223,7 +235,8 @@ struct Parser {
         if let other = keys.insert(entry: entries.count, key: key, in: bytes, entries: entries) {
             let first = entries[other].keyRange.indices
             let name = String(decoding: UnsafeBufferPointer(rebasing: bytes[key]), as: UTF8.self)
-            find(.duplicateKey, key, "'\(name)' is set twice in [\(open?.name ?? "")]", label: "set again here", hint: "keep one of them",
+            find(
+                .duplicateKey, key, "'\(name)' is set twice in [\(open?.name ?? "")]", label: "set again here", hint: "keep one of them",
                 related: (first, "first set here"))
             return next
         }
@@ -249,19 +262,27 @@ struct Parser {
         let name = String(decoding: UnsafeBufferPointer(rebasing: bytes[key]), as: UTF8.self)
         if key.isEmpty || (index < line.upperBound && bytes[index] != UInt8(ascii: ":") && bytes[line].contains(UInt8(ascii: "="))) {
             if bytes[line].startsWithByteOrderMark {
-                find(.invalidName, line.lowerBound..<line.lowerBound + 3, "there is a byte order mark inside the file", label: "U+FEFF, which cannot be seen",
+                find(
+                    .invalidName, line.lowerBound..<line.lowerBound + 3, "there is a byte order mark inside the file",
+                    label: "U+FEFF, which cannot be seen",
                     hint: "delete it; files that were put together have one where the second begins")
                 return
             }
             var end = bytes[line].firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ":") } ?? line.upperBound
             while end > line.lowerBound, bytes[end - 1].isSpace { end -= 1 }
-            find(.invalidName, line.lowerBound..<max(end, line.lowerBound + 1), "the key's name is not valid",
-                label: "expected a name", hint: "names start with a letter or _, and go on with letters, digits, _ and -; comments start with # or ;")
+            find(
+                .invalidName, line.lowerBound..<max(end, line.lowerBound + 1), "the key's name is not valid",
+                label: "expected a name",
+                hint: "names start with a letter or _, and go on with letters, digits, _ and -; comments start with # or ;")
         } else if index < line.upperBound, bytes[index] == UInt8(ascii: ":") {
-            find(.colonSeparator, index..<index + 1, "'\(name)' is divided from its value by ':'", label: "expected '='", hint: "write \(name) = …")
+            find(
+                .colonSeparator, index..<index + 1, "'\(name)' is divided from its value by ':'", label: "expected '='",
+                hint: "write \(name) = …")
         } else {
             // The word is not repeated: a line without '=' may be a part of a key or a password.
-            find(.missingEquals, key, "the line has no '='", label: "expected '='", hint: "write key = value; key = with nothing after it is the empty text")
+            find(
+                .missingEquals, key, "the line has no '='", label: "expected '='",
+                hint: "write key = value; key = with nothing after it is the empty text")
         }
     }
 

@@ -30,14 +30,18 @@ struct ValueReading {
             if rest == line.upperBound || bytes[rest].startsComment { return .success((form, line.lowerBound..<end)) }
             guard bytes[rest] == .comma else {
                 return .failure(
-                    Finding(.textAfterQuote, rest..<line.upperBound, "there is text after the closing quote", label: "expected a comment, a comma or the end of the line",
+                    Finding(
+                        .textAfterQuote, rest..<line.upperBound, "there is text after the closing quote",
+                        label: "expected a comment, a comma or the end of the line",
                         hint: "write the quote inside the value as \\\", or quote none of it"))
             }
             form = .list
             start = rest + 1
             while start < line.upperBound, bytes[start].isSpace { start += 1 }
             if start == line.upperBound {
-                return .failure(Finding(.emptyItem, rest..<rest + 1, "the list ends with a comma", label: "nothing after it", hint: "take the comma away"))
+                return .failure(
+                    Finding(
+                        .emptyItem, rest..<rest + 1, "the list ends with a comma", label: "nothing after it", hint: "take the comma away"))
             }
         }
     }
@@ -62,10 +66,12 @@ struct ValueReading {
             }
         }
         return .failure(
-            Finding(.unterminatedQuote, range.lowerBound..<range.lowerBound + 1, "the quote is not closed on its line",
+            Finding(
+                .unterminatedQuote, range.lowerBound..<range.lowerBound + 1, "the quote is not closed on its line",
                 label: "opened here",
                 hint: quote == .quote
-                    ? "close it, or use \"\"\" for several lines" : "close it, or write \"…\" around a value that begins with an apostrophe"))
+                    ? "close it, or use \"\"\" for several lines" : "close it, or write \"…\" around a value that begins with an apostrophe"
+            ))
     }
 
     private func block(_ line: Range<Int>) -> Result<(form: ValueForm, range: Range<Int>), Finding> {
@@ -79,7 +85,9 @@ struct ValueReading {
                     return .success((.block, line.lowerBound..<end))
                 }
                 return .failure(
-                    Finding(.textAfterQuote, rest..<rest + 1, "there is text after the closing quotes", label: "expected a comment or the end of the line"))
+                    Finding(
+                        .textAfterQuote, rest..<rest + 1, "there is text after the closing quotes",
+                        label: "expected a comment or the end of the line"))
             }
             if bytes[index] == .backslash {
                 switch escape(at: index, before: bytes.count) {
@@ -91,7 +99,9 @@ struct ValueReading {
             }
         }
         return .failure(
-            Finding(.unterminatedQuote, line.lowerBound..<line.lowerBound + 3, "the \"\"\" is not closed", label: "opened here", hint: "close it with \"\"\""))
+            Finding(
+                .unterminatedQuote, line.lowerBound..<line.lowerBound + 3, "the \"\"\" is not closed", label: "opened here",
+                hint: "close it with \"\"\""))
     }
 
     /// Where a block value that has a mistake ends: past its closing quotes, or with the text; `nil` for any other value.
@@ -107,8 +117,10 @@ struct ValueReading {
     private func escape(at index: Int, before end: Int) -> Result<(text: String, next: Int), Finding> {
         func unknown(_ past: Int) -> Result<(text: String, next: Int), Finding> {
             .failure(
-                Finding(.unknownEscape, index..<min(max(past, index + 1), end), "the escape is not known",
-                    label: "expected \\\" \\\\ \\n \\r \\t \\0 or \\u{…}", hint: "write \\\\ for a backslash, or use '…', where nothing is escaped"))
+                Finding(
+                    .unknownEscape, index..<min(max(past, index + 1), end), "the escape is not known",
+                    label: "expected \\\" \\\\ \\n \\r \\t \\0 or \\u{…}",
+                    hint: "write \\\\ for a backslash, or use '…', where nothing is escaped"))
         }
         guard index + 1 < end else { return unknown(index + 1) }
         switch bytes[index + 1] {
@@ -175,7 +187,9 @@ struct ValueReading {
             let first = index
             var text = escape.text
             index = escape.next
-            while index < range.upperBound, bytes[index] == .backslash, case .success(let next) = self.escape(at: index, before: range.upperBound) {
+            while index < range.upperBound, bytes[index] == .backslash,
+                case .success(let next) = self.escape(at: index, before: range.upperBound)
+            {
                 text += next.text
                 index = next.next
             }
@@ -253,7 +267,9 @@ struct ValueReading {
                 while end < range.upperBound, bytes[end].isSpace { end += 1 }
                 if end < range.upperBound, bytes[end] != .comma {
                     return .failure(
-                        Finding(.textAfterQuote, end..<range.upperBound, "there is text after the closing quote of an item", label: "expected a comma or the end of the line"))
+                        Finding(
+                            .textAfterQuote, end..<range.upperBound, "there is text after the closing quote of an item",
+                            label: "expected a comma or the end of the line"))
                 }
             } else {
                 end = itemEnd(start..<range.upperBound, lastBrace)
@@ -261,7 +277,9 @@ struct ValueReading {
                 guard !item.isEmpty else {
                     let comma = min(end, range.upperBound - 1)
                     return .failure(
-                        Finding(.emptyItem, comma..<comma + 1, "an item of the list is missing", label: "nothing beside this comma", hint: "take the comma away, or write \"\" for an empty item"))
+                        Finding(
+                            .emptyItem, comma..<comma + 1, "an item of the list is missing", label: "nothing beside this comma",
+                            hint: "take the comma away, or write \"\" for an empty item"))
                 }
                 items.append(Item(form: .bare, range: SourceRange(item), fragments: [verbatim(item)]))
             }

@@ -111,7 +111,9 @@ extension SyntaxProblem {
             SourceRange(start: range.start - min(range.start, UInt32(prefix)), end: range.end - min(range.end, UInt32(prefix)))
         }
         func moved(_ place: Place) -> Place {
-            place.line == 2 ? Place(line: 1, column: max(1, place.column - "v = ".utf8.count)) : Place(line: max(1, place.line - 1), column: place.column)
+            place.line == 2
+                ? Place(line: 1, column: max(1, place.column - "v = ".utf8.count))
+                : Place(line: max(1, place.line - 1), column: place.column)
         }
         var problem = self
         problem.range = moved(range)

@@ -6,8 +6,8 @@ import Logging
 import NIOCore
 import NIOPosix
 import PlueConfig
-import SystemPackage
 import Synchronization
+import SystemPackage
 
 #if canImport(Darwin)
 import Darwin
@@ -212,7 +212,9 @@ final class Connections: Sendable {
 
     /// Closes those without a request, and the others after their response.
     func quiesce() {
-        for (channel, _) in open.withLock({ Array($0.values) }) { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for (channel, _) in open.withLock({ Array($0.values) }) {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        }
     }
 
     /// Closes all, and tells whoever works on a response that nobody waits for it any more.

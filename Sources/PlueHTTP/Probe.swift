@@ -4,7 +4,18 @@ import PlueConfig
 
 /// A look from outside: connects like a client and waits for the first words of an HTTP response.
 enum Probe {
+    /// A server with a short idle timeout, on a busy machine, may close before the question has reached it.
+    private static let attempts = 5
+
     static func askForAnyAnswer(at address: SocketAddress, group: any EventLoopGroup) async throws {
+        for _ in 1...attempts {
+            if try await isAnswered(address, group) { return }
+        }
+        throw ServiceRefusal("\(name(address)) takes connections and closes them without an answer")
+    }
+
+    /// Whether there was an answer; `false` when the connection was closed before it.
+    private static func isAnswered(_ address: SocketAddress, _ group: any EventLoopGroup) async throws -> Bool {
         let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
         do {
             channel = try await ClientBootstrap(group: group)
@@ -15,17 +26,25 @@ enum Probe {
         } catch {
             throw ServiceRefusal("\(name(address)) does not take connections")
         }
-        let answer = try await channel.executeThenClose { inbound, outbound in
-            // Any status will do: the question is whether this server answers, not what.
-            try await outbound.write(ByteBuffer(string: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
-            var answer = ByteBuffer()
-            for try await part in inbound {
-                answer.writeImmutableBuffer(part)
-                if answer.readableBytes >= 8 { break }
+        var answer = ByteBuffer()
+        do {
+            answer = try await channel.executeThenClose { inbound, outbound in
+                // Any status will do: the question is whether this server answers, not what.
+                try await outbound.write(ByteBuffer(string: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+                var answer = ByteBuffer()
+                for try await part in inbound {
+                    answer.writeImmutableBuffer(part)
+                    if answer.readableBytes >= 8 { break }
+                }
+                return answer
             }
-            return String(buffer: answer)
+        } catch {
+            try Task.checkCancellation()
+            return false
         }
-        guard answer.hasPrefix("HTTP/1.") else { throw ServiceRefusal("\(name(address)) does not answer in HTTP") }
+        if answer.readableBytes == 0 { return false }
+        guard String(buffer: answer).hasPrefix("HTTP/1.") else { throw ServiceRefusal("\(name(address)) does not answer in HTTP") }
+        return true
     }
 
     /// An address that stands for all of the machine's is reached through loopback.

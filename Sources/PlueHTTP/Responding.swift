@@ -41,8 +41,8 @@ struct Responding: Sendable {
         let isLast = connections.isDraining.load(ordering: .relaxed) || request.headers.endConnection || response.headers.endConnection
         if isLast { response.headers[.connection] = "close" }
         try await writer.write(response: response.head, body: response.body)
-        // The handler closes the connection once the response is out.
-        if isLast || connections.isDraining.load(ordering: .relaxed) { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        // The handler closes the connection once the response is out. A client that was not told may be sending already.
+        if isLast { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     }
 
     /// The handler's response, or 503 when it takes too long.
@@ -76,7 +76,9 @@ struct Responding: Sendable {
             typealias Credentials = (pid: Int32, uid: UInt32, gid: UInt32)
             let level = NIOBSDSocket.OptionLevel.socket
             if let provider = channel as? any SocketOptionProvider,
-                let credentials: Credentials = try? await provider.unsafeGetSocketOption(level: level, name: NIOBSDSocket.Option(rawValue: 17)).get()
+                let credentials: Credentials = try? await provider.unsafeGetSocketOption(
+                    level: level, name: NIOBSDSocket.Option(rawValue: 17)
+                ).get()
             {
                 return .unix(uid: credentials.uid, pid: credentials.pid)
             }
@@ -99,7 +101,8 @@ struct Responding: Sendable {
 
     private static func httpDate(_ seconds: Int) -> String {
         let style = Date.VerbatimFormatStyle(
-            format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+            format:
+                "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
             locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
         return Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(style)
     }

@@ -169,14 +169,16 @@ public final class Ledger: Recorder {
     private func pruneInTurn(at now: Date) {
         guard untilPruned.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
         untilPruned.store(Retention.interval, ordering: .relaxed)
-        pool.asyncWrite({ [retention, path] db in
-            try LedgerTransaction(db: db, path: path).prune(retention, at: now)
-        }, completion: { [logger, path] _, result in
-            // Nothing was removed and nothing is lost; what stands in the way is thrown at the next write.
-            if case .failure(let error) = result {
-                logger.warning("the history could not be pruned", metadata: ["error": "\(LedgerError(error, at: path))"])
-            }
-        })
+        pool.asyncWrite(
+            { [retention, path] db in
+                try LedgerTransaction(db: db, path: path).prune(retention, at: now)
+            },
+            completion: { [logger, path] _, result in
+                // Nothing was removed and nothing is lost; what stands in the way is thrown at the next write.
+                if case .failure(let error) = result {
+                    logger.warning("the history could not be pruned", metadata: ["error": "\(LedgerError(error, at: path))"])
+                }
+            })
     }
 
     private func write<Value: Sendable>(
@@ -185,11 +187,13 @@ public final class Ledger: Recorder {
         // GRDB's `asyncWrite`, on its own dispatch queue (see LedgerReader), and not its `async` write: that one gives a
         // transaction up when the task is cancelled, and a commit point must not depend on who still waits for it.
         let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
-            pool.asyncWrite({ [path] db in
-                try body(LedgerTransaction(db: db, path: path))
-            }, completion: { _, result in
-                continuation.resume(returning: result)
-            })
+            pool.asyncWrite(
+                { [path] db in
+                    try body(LedgerTransaction(db: db, path: path))
+                },
+                completion: { _, result in
+                    continuation.resume(returning: result)
+                })
         }
         do { return try result.get() } catch { throw LedgerError(error, at: path) }
     }

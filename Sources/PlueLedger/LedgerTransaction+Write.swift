@@ -6,11 +6,12 @@ extension LedgerTransaction {
     func intend(_ intent: Intent) throws -> Int {
         let parent = try intent.parent.flatMap(tree(ofVersion:)) ?? Tree()
         let stored = try store(intent.documents, parent: parent)
-        let statement = try db.cachedStatement(sql: """
-            INSERT INTO attempt
-                (parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest, environment, changed_keys, tree)
-            VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?, ?)
-            """)
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO attempt
+                    (parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest, environment, changed_keys, tree)
+                VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?, ?)
+                """)
         try statement.execute(arguments: [
             intent.parent, intent.cause.trigger.rawValue, intent.cause.actor, intent.cause.reason,
             intent.at.timeIntervalSinceReferenceDate, Attempt.Phase.commit.rawValue, intent.digest,
@@ -27,10 +28,11 @@ extension LedgerTransaction {
             guard (0..<Int.max).contains(newest) else { throw corrupt("a version has the number \(newest)") }
             number = newest + 1
         }
-        let statement = try db.cachedStatement(sql: """
-            UPDATE attempt SET outcome = ?, version = ?, phase = ?, duration_ns = ?, problem = ?, services = ?
-            WHERE id = ? AND outcome IS NULL
-            """)
+        let statement = try db.cachedStatement(
+            sql: """
+                UPDATE attempt SET outcome = ?, version = ?, phase = ?, duration_ns = ?, problem = ?, services = ?
+                WHERE id = ? AND outcome IS NULL
+                """)
         try statement.execute(arguments: [
             conclusion.outcome.rawValue, number, conclusion.phase.rawValue, conclusion.duration.nanoseconds,
             conclusion.problem, try RecordedJSON.text(conclusion.services.map(RecordedService.init)), conclusion.id,
@@ -48,12 +50,13 @@ extension LedgerTransaction {
                 arguments: [attempt.at.timeIntervalSinceReferenceDate, last.attempt.id])
             return
         }
-        let statement = try db.cachedStatement(sql: """
-            INSERT INTO attempt
-                (triggered_by, actor, reason, at, duration_ns, phase, outcome, problem, digest, environment, services,
-                 diagnostics)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO attempt
+                    (triggered_by, actor, reason, at, duration_ns, phase, outcome, problem, digest, environment, services,
+                     diagnostics)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
         try statement.execute(arguments: [
             refused.cause.trigger.rawValue, refused.cause.actor, refused.cause.reason,
             refused.at.timeIntervalSinceReferenceDate, refused.duration.nanoseconds, refused.phase.rawValue,

@@ -5,54 +5,55 @@ extension DatabaseMigrator {
     static var ledger: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: history") { db in
-            try db.execute(sql: """
-                -- A document by its content; each is stored once. With a base, `bytes` stand between the base's first `head`
-                -- and last `tail` bytes. A base is always older: base < id.
-                CREATE TABLE document (
-                    id     INTEGER PRIMARY KEY,
-                    sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
-                    base   INTEGER REFERENCES document (id) CHECK (base < id),
-                    depth  INTEGER NOT NULL,
-                    head   INTEGER,
-                    tail   INTEGER,
-                    bytes  BLOB NOT NULL
-                );
-                CREATE INDEX document_base ON document (base) WHERE base IS NOT NULL;
+            try db.execute(
+                sql: """
+                    -- A document by its content; each is stored once. With a base, `bytes` stand between the base's first `head`
+                    -- and last `tail` bytes. A base is always older: base < id.
+                    CREATE TABLE document (
+                        id     INTEGER PRIMARY KEY,
+                        sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+                        base   INTEGER REFERENCES document (id) CHECK (base < id),
+                        depth  INTEGER NOT NULL,
+                        head   INTEGER,
+                        tail   INTEGER,
+                        bytes  BLOB NOT NULL
+                    );
+                    CREATE INDEX document_base ON document (base) WHERE base IS NOT NULL;
 
-                CREATE TABLE name (
-                    id   INTEGER PRIMARY KEY,
-                    text TEXT NOT NULL UNIQUE
-                );
+                    CREATE TABLE name (
+                        id   INTEGER PRIMARY KEY,
+                        text TEXT NOT NULL UNIQUE
+                    );
 
-                -- A candidate. It is under way while outcome is NULL and a version once it has a number.
-                -- at, last_at: seconds since 2001-01-01 UTC, so that a Date comes back as it went in:
-                -- datetime(at + 978307200, 'unixepoch').
-                CREATE TABLE attempt (
-                    id           INTEGER PRIMARY KEY AUTOINCREMENT,
-                    version      INTEGER UNIQUE,
-                    parent       INTEGER,
-                    triggered_by TEXT NOT NULL,
-                    actor        TEXT NOT NULL,
-                    reason       TEXT NOT NULL,
-                    at           REAL NOT NULL,
-                    duration_ns  INTEGER NOT NULL,
-                    phase        TEXT NOT NULL,
-                    outcome      TEXT,
-                    problem      TEXT,
-                    digest       TEXT,
-                    environment  TEXT NOT NULL,
-                    times        INTEGER NOT NULL DEFAULT 1,
-                    last_at      REAL,
-                    changed_keys TEXT,
-                    services     TEXT,
-                    diagnostics  TEXT,
-                    tree         BLOB,
-                    CHECK ((version IS NOT NULL) = (outcome IS 'committed')),
-                    CHECK (outcome IS NOT NULL OR tree IS NOT NULL)
-                );
-                -- The few that are not versions: found at start (under way) and when pruning (refused).
-                CREATE INDEX attempt_unnumbered ON attempt (id) WHERE version IS NULL;
-                """)
+                    -- A candidate. It is under way while outcome is NULL and a version once it has a number.
+                    -- at, last_at: seconds since 2001-01-01 UTC, so that a Date comes back as it went in:
+                    -- datetime(at + 978307200, 'unixepoch').
+                    CREATE TABLE attempt (
+                        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+                        version      INTEGER UNIQUE,
+                        parent       INTEGER,
+                        triggered_by TEXT NOT NULL,
+                        actor        TEXT NOT NULL,
+                        reason       TEXT NOT NULL,
+                        at           REAL NOT NULL,
+                        duration_ns  INTEGER NOT NULL,
+                        phase        TEXT NOT NULL,
+                        outcome      TEXT,
+                        problem      TEXT,
+                        digest       TEXT,
+                        environment  TEXT NOT NULL,
+                        times        INTEGER NOT NULL DEFAULT 1,
+                        last_at      REAL,
+                        changed_keys TEXT,
+                        services     TEXT,
+                        diagnostics  TEXT,
+                        tree         BLOB,
+                        CHECK ((version IS NOT NULL) = (outcome IS 'committed')),
+                        CHECK (outcome IS NOT NULL OR tree IS NOT NULL)
+                    );
+                    -- The few that are not versions: found at start (under way) and when pruning (refused).
+                    CREATE INDEX attempt_unnumbered ON attempt (id) WHERE version IS NULL;
+                    """)
             try db.execute(sql: "PRAGMA application_id = \(Connection.applicationID); PRAGMA user_version = 1")
         }
         return migrator

@@ -36,7 +36,10 @@ final class Scratch: Sendable {
 
     /// What every command of a test sees: nothing of the machine's own settings.
     var environment: [String: String] {
-        ["PATH": "\(path)/bin:/usr/bin:/bin", "HOME": path, "XDG_STATE_HOME": path + "/state", "LC_ALL": "C.UTF-8", "TERM": "xterm", "SWIFT_BACKTRACE": "enable=no"]
+        [
+            "PATH": "\(path)/bin:/usr/bin:/bin", "HOME": path, "XDG_STATE_HOME": path + "/state", "LC_ALL": "C.UTF-8", "TERM": "xterm",
+            "SWIFT_BACKTRACE": "enable=no",
+        ]
     }
 
     /// Runs a shell command here: both outputs, as they came, and the exit code.

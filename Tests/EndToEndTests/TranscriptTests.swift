@@ -9,7 +9,8 @@ import Testing
 @Suite struct TranscriptTests {
     private static let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Transcripts")
 
-    static let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []).filter { $0.hasSuffix(".txt") }.sorted()
+    static let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []).filter { $0.hasSuffix(".txt") }
+        .sorted()
 
     @Test func `There are transcripts`() { #expect(Self.names.count >= 5) }
 
@@ -26,14 +27,17 @@ import Testing
                 written += [">> \(name)"] + lines + ["<<"]
             case .command(let command, let expected, let line):
                 let (output, code) = try await scratch.run(command)
-                var lines = output.replacing(scratch.path, with: "<dir>").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                var lines = output.replacing(scratch.path, with: "<dir>").split(separator: "\n", omittingEmptySubsequences: false).map(
+                    String.init)
                 while lines.last == "" { lines.removeLast() }
                 if code != 0 { lines.append("[exit \(code)]") }
                 let isSame = lines.count == expected.count && zip(lines, expected).allSatisfy { Transcript.matches($0, $1) }
                 if writes {
                     written += ["$ " + command] + (isSame ? expected : lines)
                 } else if !isSame {
-                    Issue.record("\(name):\(line): $ \(command)\nprinted\n\(lines.joined(separator: "\n"))\ninstead of\n\(expected.joined(separator: "\n"))")
+                    Issue.record(
+                        "\(name):\(line): $ \(command)\nprinted\n\(lines.joined(separator: "\n"))\ninstead of\n\(expected.joined(separator: "\n"))"
+                    )
                 }
             }
         }

@@ -13,7 +13,10 @@ struct Road<Root: Settings> {
     var files: any FileAccess = MemoryFiles()
     var secrets: [String: String] = [:]
 
-    init(_: Root.Type, _ texts: [String: String], environment: EnvironmentName = .development, variables: [String: String] = [:], overrides: [String] = []) {
+    init(
+        _: Root.Type, _ texts: [String: String], environment: EnvironmentName = .development, variables: [String: String] = [:],
+        overrides: [String] = []
+    ) {
         self.texts = texts
         self.environment = environment
         self.variables = variables

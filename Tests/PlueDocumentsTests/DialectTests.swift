@@ -24,18 +24,23 @@ struct DialectTests {
         }
     }
 
-    @Test("a value is what stands between the equals sign and the end of the line, trimmed", arguments: [
-        ("8080", "8080"), ("  a b  ", "a b"), ("a;b #c", "a;b #c"), ("a = b", "a = b"), ("", ""), ("pa$$word", "pa$$word"),
-        ("it's", "it's"), ("5\"", "5\""),
-    ])
+    @Test(
+        "a value is what stands between the equals sign and the end of the line, trimmed",
+        arguments: [
+            ("8080", "8080"), ("  a b  ", "a b"), ("a;b #c", "a;b #c"), ("a = b", "a = b"), ("", ""), ("pa$$word", "pa$$word"),
+            ("it's", "it's"), ("5\"", "5\""),
+        ])
     func bare(written: String, expected: String) throws {
         #expect(try value(written) == expected)
     }
 
-    @Test("double quotes read escapes, single quotes read nothing, and a comment may follow either", arguments: [
-        (#""a b ""#, "a b "), (#""a\"b\\c\n\r\t\0\u{e9}""#, "a\"b\\c\n\r\t\0é"), (#"'a\n"b'"#, #"a\n"b"#), (#""x" # note"#, "x"), (#"'x' ; note"#, "x"),
-        (#""""#, ""),
-    ])
+    @Test(
+        "double quotes read escapes, single quotes read nothing, and a comment may follow either",
+        arguments: [
+            (#""a b ""#, "a b "), (#""a\"b\\c\n\r\t\0\u{e9}""#, "a\"b\\c\n\r\t\0é"), (#"'a\n"b'"#, #"a\n"b"#), (#""x" # note"#, "x"),
+            (#"'x' ; note"#, "x"),
+            (#""""#, ""),
+        ])
     func quoted(written: String, expected: String) throws {
         #expect(try value(written) == expected)
     }
@@ -50,10 +55,12 @@ struct DialectTests {
         #expect(document.line(4) == "      abc\\t$x")
     }
 
-    @Test("a list is split at commas outside quotes and substitutions", arguments: [
-        ("", []), ("a", ["a"]), ("a, b ,c", ["a", "b", "c"]), (#""a,b", c"#, ["a,b", "c"]), (#"a, "b,c", 'd'"#, ["a", "b,c", "d"]),
-        ("${A:-x,y}, z", ["${A:-x,y}", "z"]), (#""""#, [""]), (#""a", b # c"#, ["a", "b # c"]), (#"b, "a" "#, ["b", "a"]),
-    ])
+    @Test(
+        "a list is split at commas outside quotes and substitutions",
+        arguments: [
+            ("", []), ("a", ["a"]), ("a, b ,c", ["a", "b", "c"]), (#""a,b", c"#, ["a,b", "c"]), (#"a, "b,c", 'd'"#, ["a", "b,c", "d"]),
+            ("${A:-x,y}, z", ["${A:-x,y}", "z"]), (#""""#, [""]), (#""a", b # c"#, ["a", "b # c"]), (#"b, "a" "#, ["b", "a"]),
+        ])
     func list(written: String, expected: [String]) throws {
         #expect(try items(written) == expected)
     }
@@ -64,35 +71,38 @@ struct DialectTests {
         #expect {
             try document.items(of: document.entries[0])
         } throws: { error in
-            (error as? SyntaxErrors)?.problems.map(\.code) == [.emptyItem] && (error as? SyntaxErrors)?.problems[0].start == Place(line: 2, column: column)
+            (error as? SyntaxErrors)?.problems.map(\.code) == [.emptyItem]
+                && (error as? SyntaxErrors)?.problems[0].start == Place(line: 2, column: column)
         }
     }
 
-    @Test("each mistake has its code and its place", arguments: [
-        ("k = 1\n", "key-outside-section", 1, 1),
-        ("[s]\nk: 1\n", "colon-separator", 2, 2),
-        ("[s]\n  k\n", "missing-equals", 2, 3),
-        ("[s]\nk = 1\nk = 2\n", "duplicate-key", 3, 1),
-        ("[s]\nk = 1\n[t]\n[s]\nk = 2\n", "duplicate-key", 5, 1),
-        ("[s]\n9k = 1\n", "invalid-name", 2, 1),
-        ("[s]\nä = 1\n", "invalid-name", 2, 1),
-        ("[s]\na b = 1\n", "invalid-name", 2, 1),
-        ("[s\nk = 1\n", "unterminated-section", 1, 1),
-        ("[s t]\n", "invalid-name", 1, 2),
-        ("[]\n", "invalid-name", 1, 1),
-        ("[a..b]\n", "invalid-name", 1, 2),
-        ("[a.b.c.d.e.f.g.h.i]\n", "section-too-deep", 1, 2),
-        ("[s] x\n", "text-after-quote", 1, 5),
-        ("[s]\nk = \"a\n", "unterminated-quote", 2, 5),
-        ("[s]\nk = 'a\n", "unterminated-quote", 2, 5),
-        ("[s]\nk = \"\"\"\na\n", "unterminated-quote", 2, 5),
-        ("[s]\nk = \"a\\q\"\n", "unknown-escape", 2, 7),
-        ("[s]\nk = \"\\u{110000}\"\n", "unknown-escape", 2, 6),
-        ("[s]\nk = \"a\" b\n", "text-after-quote", 2, 9),
-        ("[s]\nk = é\0\n", "nul-byte", 2, 6),
-        ("[s]\rk = 1\rl = 2\n", "carriage-return", 1, 4),
-        ("[s]\nk = 1\rl = 2\n", "carriage-return", 2, 6),
-    ])
+    @Test(
+        "each mistake has its code and its place",
+        arguments: [
+            ("k = 1\n", "key-outside-section", 1, 1),
+            ("[s]\nk: 1\n", "colon-separator", 2, 2),
+            ("[s]\n  k\n", "missing-equals", 2, 3),
+            ("[s]\nk = 1\nk = 2\n", "duplicate-key", 3, 1),
+            ("[s]\nk = 1\n[t]\n[s]\nk = 2\n", "duplicate-key", 5, 1),
+            ("[s]\n9k = 1\n", "invalid-name", 2, 1),
+            ("[s]\nä = 1\n", "invalid-name", 2, 1),
+            ("[s]\na b = 1\n", "invalid-name", 2, 1),
+            ("[s\nk = 1\n", "unterminated-section", 1, 1),
+            ("[s t]\n", "invalid-name", 1, 2),
+            ("[]\n", "invalid-name", 1, 1),
+            ("[a..b]\n", "invalid-name", 1, 2),
+            ("[a.b.c.d.e.f.g.h.i]\n", "section-too-deep", 1, 2),
+            ("[s] x\n", "text-after-quote", 1, 5),
+            ("[s]\nk = \"a\n", "unterminated-quote", 2, 5),
+            ("[s]\nk = 'a\n", "unterminated-quote", 2, 5),
+            ("[s]\nk = \"\"\"\na\n", "unterminated-quote", 2, 5),
+            ("[s]\nk = \"a\\q\"\n", "unknown-escape", 2, 7),
+            ("[s]\nk = \"\\u{110000}\"\n", "unknown-escape", 2, 6),
+            ("[s]\nk = \"a\" b\n", "text-after-quote", 2, 9),
+            ("[s]\nk = é\0\n", "nul-byte", 2, 6),
+            ("[s]\rk = 1\rl = 2\n", "carriage-return", 1, 4),
+            ("[s]\nk = 1\rl = 2\n", "carriage-return", 2, 6),
+        ])
     func mistakes(text: String, code: String, line: Int, column: Int) {
         let found = problems(text)
         #expect(found.first?.code.rawValue == code)

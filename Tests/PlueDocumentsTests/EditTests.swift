@@ -18,7 +18,9 @@ struct EditTests {
 
     @Test("a new key goes to the end of its section, with its indentation and line ends")
     func add() throws {
-        #expect(try edited("[s]\r\n  a = 1\r\n\r\n# next\r\n[t]\r\n") { try $0.set("b", in: "s", to: "2") } == "[s]\r\n  a = 1\r\n  b = 2\r\n\r\n# next\r\n[t]\r\n")
+        #expect(
+            try edited("[s]\r\n  a = 1\r\n\r\n# next\r\n[t]\r\n") { try $0.set("b", in: "s", to: "2") }
+                == "[s]\r\n  a = 1\r\n  b = 2\r\n\r\n# next\r\n[t]\r\n")
         #expect(try edited("[s]") { try $0.set("b", in: "s", to: "2") } == "[s]\nb = 2\n")
     }
 
@@ -30,7 +32,9 @@ struct EditTests {
 
     @Test("removing a key removes its lines, a block's all")
     func remove() throws {
-        #expect(try edited("\u{FEFF}[s]\na = 1\nb = \"\"\"\nx\n\"\"\" # c\nd = 2\n") { _ = try $0.remove("b", in: "s") } == "\u{FEFF}[s]\na = 1\nd = 2\n")
+        #expect(
+            try edited("\u{FEFF}[s]\na = 1\nb = \"\"\"\nx\n\"\"\" # c\nd = 2\n") { _ = try $0.remove("b", in: "s") }
+                == "\u{FEFF}[s]\na = 1\nd = 2\n")
         var document = try Document(parsing: Array("[s]\na = 1\n".utf8), name: "x")
         #expect(try document.remove("z", in: "s") == false)
         #expect(document.bytes == Array("[s]\na = 1\n".utf8))
@@ -38,12 +42,16 @@ struct EditTests {
 
     @Test("removing a section leaves the comment of the next one")
     func removeSection() throws {
-        #expect(try edited("[a]\nx = 1\n# about b\n[b]\ny = 1\n[a]\nz = 1\n") { _ = try $0.removeSection("a") } == "# about b\n[b]\ny = 1\n")
+        #expect(
+            try edited("[a]\nx = 1\n# about b\n[b]\ny = 1\n[a]\nz = 1\n") { _ = try $0.removeSection("a") } == "# about b\n[b]\ny = 1\n")
     }
 
-    @Test("what cannot be read back is refused and changes nothing", arguments: [
-        ("key", "s", "a\nb = 2"), ("key", "s", "\"open"), ("a b", "s", "1"), ("key", "s]\n[t", "1"), ("key", "s", "\"a\" b"), ("x = 1\nkey", "s", "1"),
-    ])
+    @Test(
+        "what cannot be read back is refused and changes nothing",
+        arguments: [
+            ("key", "s", "a\nb = 2"), ("key", "s", "\"open"), ("a b", "s", "1"), ("key", "s]\n[t", "1"), ("key", "s", "\"a\" b"),
+            ("x = 1\nkey", "s", "1"),
+        ])
     func refused(key: String, section: String, value: String) throws {
         let text = "[s]\na = 1\n"
         var document = try Document(parsing: Array(text.utf8), name: "x")

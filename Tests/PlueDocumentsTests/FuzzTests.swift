@@ -11,7 +11,8 @@ struct FuzzTests {
     func bytes() throws {
         var generator = SeededGenerator(seed: UInt64(Date().timeIntervalSince1970))
         let seeds = [
-            "[a]\nk = v\n[b.c]\nl = \"x\\n\" # c\nm = 'y'\n", "[s]\nk = \"\"\"\n  a\n  b\n  \"\"\"\n", "\u{FEFF}[s]\r\nk = a, \"b,c\", ${X:-1,2}\r\n",
+            "[a]\nk = v\n[b.c]\nl = \"x\\n\" # c\nm = 'y'\n", "[s]\nk = \"\"\"\n  a\n  b\n  \"\"\"\n",
+            "\u{FEFF}[s]\r\nk = a, \"b,c\", ${X:-1,2}\r\n",
         ].map { Array($0.utf8) }
         let spice = Array("[]=\"'\\\n\r,#;${}: \t\u{FEFF}é".utf8) + [0, 0xFF, 0xC3]
         let end = ContinuousClock.now + .seconds(Self.seconds)

@@ -25,11 +25,15 @@ struct HostileInputTests {
 
     static let halfMebibyte = 524_288
     static let shapes: [(name: String, head: String, unit: String, tail: String)] = [
-        ("quotes", "", "\"", ""), ("lines of quotes", "[s]\n", "k = \"\n", ""), ("brackets", "", "[", ""), ("lines of brackets", "", "[\n", ""),
+        ("quotes", "", "\"", ""), ("lines of quotes", "[s]\n", "k = \"\n", ""), ("brackets", "", "[", ""),
+        ("lines of brackets", "", "[\n", ""),
         ("empty sections", "", "[s]\n", ""), ("sections", "", "[s]\nk = 1\n", ""), ("references", "[s]\nk = \"", "${", "\"\n"),
-        ("newlines", "", "\n", ""), ("carriage returns", "", "\r\n", ""), ("spaces", "[s]\n", " ", "k = 1\n"), ("commas", "[s]\nk = \"a\"", ",", "\n"),
-        ("a block of lines", "[s]\nk = \"\"\"\n", " a\n", "\"\"\"\n"), ("a block of escapes", "[s]\nk = \"\"\"\n", "\\n", "\n\"\"\"\n"), ("a block that stays open", "[s]\nk = \"\"\"", "\n", ""),
-        ("blocks that open each other", "[s]\n", "k = \"\"\"\n", ""), ("blocks with mistakes", "[s]\n", "k = \"\"\" \\q\n", ""), ("keys", "[s]\n", "k=\n", ""),
+        ("newlines", "", "\n", ""), ("carriage returns", "", "\r\n", ""), ("spaces", "[s]\n", " ", "k = 1\n"),
+        ("commas", "[s]\nk = \"a\"", ",", "\n"),
+        ("a block of lines", "[s]\nk = \"\"\"\n", " a\n", "\"\"\"\n"), ("a block of escapes", "[s]\nk = \"\"\"\n", "\\n", "\n\"\"\"\n"),
+        ("a block that stays open", "[s]\nk = \"\"\"", "\n", ""),
+        ("blocks that open each other", "[s]\n", "k = \"\"\"\n", ""), ("blocks with mistakes", "[s]\n", "k = \"\"\" \\q\n", ""),
+        ("keys", "[s]\n", "k=\n", ""),
         ("not UTF-8 at the end", "", "é", "\u{FFFF}\0"),
     ]
 
@@ -98,9 +102,12 @@ struct HostileInputTests {
 
     // MARK: - What looks like something else
 
-    @Test("a carriage return alone ends no line, in a comment or a quote neither, and hides nothing behind it", arguments: [
-        ("# made on a Mac\r[s]\rk = 1\r", 1, 16), ("[s] # c\rk = 1\n", 1, 8), ("[s]\nk = \"a\rb\"\n", 2, 7), ("[s]\nk = \"\"\"a\"\"\"\rl = 2\n", 2, 12), ("[s]\r\nk = 1\r\r\n", 2, 6),
-    ])
+    @Test(
+        "a carriage return alone ends no line, in a comment or a quote neither, and hides nothing behind it",
+        arguments: [
+            ("# made on a Mac\r[s]\rk = 1\r", 1, 16), ("[s] # c\rk = 1\n", 1, 8), ("[s]\nk = \"a\rb\"\n", 2, 7),
+            ("[s]\nk = \"\"\"a\"\"\"\rl = 2\n", 2, 12), ("[s]\r\nk = 1\r\r\n", 2, 6),
+        ])
     func carriageReturns(text: String, line: Int, column: Int) {
         #expect(problems(text).map(\.code) == [.carriageReturn])
         #expect(problems(text).first?.start == Place(line: line, column: column))
@@ -118,32 +125,48 @@ struct HostileInputTests {
 
     @Test("a header with a mistake is one mistake: its keys are not blamed, theirs still are")
     func refusedHeader() {
-        #expect(problems("[mail function]\nSMTP = localhost\nport = 25\nx: 1\n[s]\nk = 1\nk = 2\n").map { "\($0.code.rawValue) \($0.start.line)" } == ["invalid-name 1", "colon-separator 4", "duplicate-key 7"])
-        #expect(problems("a = 1\n[s\nb = 1\n").map { "\($0.code.rawValue) \($0.start.line)" } == ["key-outside-section 1", "unterminated-section 2"])
+        #expect(
+            problems("[mail function]\nSMTP = localhost\nport = 25\nx: 1\n[s]\nk = 1\nk = 2\n").map {
+                "\($0.code.rawValue) \($0.start.line)"
+            } == ["invalid-name 1", "colon-separator 4", "duplicate-key 7"])
+        #expect(
+            problems("a = 1\n[s\nb = 1\n").map { "\($0.code.rawValue) \($0.start.line)" } == [
+                "key-outside-section 1", "unterminated-section 2",
+            ])
     }
 
-    @Test("a block with a mistake is one mistake: what stands in it is not read as keys", arguments: [
-        ("[s]\nk = \"\"\"\n-----BEGIN KEY-----\nProc-Type: 4\nMIIE=\n", ["unterminated-quote 2"]),
-        ("[s]\nk = \"\"\"\n \\q\na: b\n\"\"\"\nz\n", ["unknown-escape 3", "missing-equals 6"]),
-        ("[s]\nk = \"\"\"\na: b\n\"\"\" x\nz\n", ["text-after-quote 4", "missing-equals 5"]),
-    ])
+    @Test(
+        "a block with a mistake is one mistake: what stands in it is not read as keys",
+        arguments: [
+            ("[s]\nk = \"\"\"\n-----BEGIN KEY-----\nProc-Type: 4\nMIIE=\n", ["unterminated-quote 2"]),
+            ("[s]\nk = \"\"\"\n \\q\na: b\n\"\"\"\nz\n", ["unknown-escape 3", "missing-equals 6"]),
+            ("[s]\nk = \"\"\"\na: b\n\"\"\" x\nz\n", ["text-after-quote 4", "missing-equals 5"]),
+        ])
     func refusedBlock(text: String, expected: [String]) {
         #expect(problems(text).map { "\($0.code.rawValue) \($0.start.line)" } == expected)
     }
 
-    @Test("the carets stand under the mistake, no further", arguments: [
-        ("[s]\na.b  = 1\n", 2, 1, 4), ("[s]\nk = \"\\é\"\n", 2, 6, 8), ("[s]\nk = \"\"\"a\\\nb\"\"\"\n", 2, 9, 10), ("[s]\nk = \"\\u{zz}\"\n", 2, 6, 12), ("[s]\n!include x\n", 2, 1, 11),
-    ])
+    @Test(
+        "the carets stand under the mistake, no further",
+        arguments: [
+            ("[s]\na.b  = 1\n", 2, 1, 4), ("[s]\nk = \"\\é\"\n", 2, 6, 8), ("[s]\nk = \"\"\"a\\\nb\"\"\"\n", 2, 9, 10),
+            ("[s]\nk = \"\\u{zz}\"\n", 2, 6, 12), ("[s]\n!include x\n", 2, 1, 11),
+        ])
     func carets(text: String, line: Int, start: Int, end: Int) {
         #expect(problems(text).first?.start == Place(line: line, column: start))
         #expect(problems(text).first?.end == Place(line: line, column: end))
     }
 
-    @Test("corners of the dialect", arguments: [
-        ("[s] # c\nk = 1\n", "1"), ("[s]\nk =# x\n", "# x"), ("\t[s]\t\n\tk\t=\ta\tb\t\n", "a\tb"), ("[s]\nk = \"\"\"one line\"\"\"\n", "one line"), ("[s]\nk = \"\"\"\"\"\"\n", ""), ("[s]\nk = \"\"\"\n\"\"\"\n", ""),
-        ("[s]\nk = \"\"\"\n\n\"\"\"\n", "\n"), ("[s]\r\nk = \"\"\"\r\n\ta\r\n\t b\r\n\t\"\"\"\r\n", "a\r\n b\r\n"), ("[s]\nk = \"\"\"a\n  b\"\"\"\n", "a\nb"), ("[s]\nk = \"\"\"\n  a\\n\\tb\n  c\"\"\" ; x\n", "a\n\tb\nc"),
-        ("[s]\nk = it\"s 5\"\n", "it\"s 5\""), ("[s]\nk = = \n", "="), ("[s]\nk='a' # b", "a"), ("[s]\nk = \"\" # b", ""), ("[s]\nk = 1\r", "1"), ("[s]\nk = \\n\n", "\\n"),
-    ])
+    @Test(
+        "corners of the dialect",
+        arguments: [
+            ("[s] # c\nk = 1\n", "1"), ("[s]\nk =# x\n", "# x"), ("\t[s]\t\n\tk\t=\ta\tb\t\n", "a\tb"),
+            ("[s]\nk = \"\"\"one line\"\"\"\n", "one line"), ("[s]\nk = \"\"\"\"\"\"\n", ""), ("[s]\nk = \"\"\"\n\"\"\"\n", ""),
+            ("[s]\nk = \"\"\"\n\n\"\"\"\n", "\n"), ("[s]\r\nk = \"\"\"\r\n\ta\r\n\t b\r\n\t\"\"\"\r\n", "a\r\n b\r\n"),
+            ("[s]\nk = \"\"\"a\n  b\"\"\"\n", "a\nb"), ("[s]\nk = \"\"\"\n  a\\n\\tb\n  c\"\"\" ; x\n", "a\n\tb\nc"),
+            ("[s]\nk = it\"s 5\"\n", "it\"s 5\""), ("[s]\nk = = \n", "="), ("[s]\nk='a' # b", "a"), ("[s]\nk = \"\" # b", ""),
+            ("[s]\nk = 1\r", "1"), ("[s]\nk = \\n\n", "\\n"),
+        ])
     func corners(text: String, expected: String) throws {
         let document = try Document(parsing: Array(text.utf8), name: "x")
         #expect(document.text(of: document.entries[0]) == expected)
@@ -156,7 +179,8 @@ struct HostileInputTests {
         let first = lines.removeFirst()
         func isBlank(_ line: String) -> Bool { line.allSatisfy { $0 == " " } }
         func indentation(_ line: String) -> Int { line.prefix { $0 == " " }.count }
-        let shared = lines.enumerated().filter { $0.offset == lines.count - 1 || !isBlank($0.element) }.map { indentation($0.element) }.min() ?? 0
+        let shared =
+            lines.enumerated().filter { $0.offset == lines.count - 1 || !isBlank($0.element) }.map { indentation($0.element) }.min() ?? 0
         lines = lines.map { String($0.dropFirst(min(shared, indentation($0)))) }
         return ((isBlank(first) ? [] : [first]) + lines).joined(separator: "\n")
     }
@@ -164,7 +188,8 @@ struct HostileInputTests {
     @Test("blocks read as the rule says", arguments: 0..<500)
     func blocks(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        let inside = String((0..<Int.random(in: 0...20, using: &generator)).map { _ in Array("  ab\n\n").randomElement(using: &generator) ?? "a" })
+        let inside = String(
+            (0..<Int.random(in: 0...20, using: &generator)).map { _ in Array("  ab\n\n").randomElement(using: &generator) ?? "a" })
         let document = try Document(parsing: Array("[s]\nk = \"\"\"\(inside)\"\"\"\n".utf8), name: "x")
         #expect(document.text(of: document.entries[0]) == plainBlock(inside))
         #expect(document.fragments(of: document.entries[0]).allSatisfy { $0.isVerbatim && !$0.text.isEmpty })
@@ -179,7 +204,9 @@ struct HostileInputTests {
 
     // MARK: - Text that is written
 
-    @Test("a brace with a combining mark still makes a substitution, so it is written as text", arguments: ["${\u{301}A}", "a$${\u{301}", "$\u{301}{x}", "{${{"])
+    @Test(
+        "a brace with a combining mark still makes a substitution, so it is written as text",
+        arguments: ["${\u{301}A}", "a$${\u{301}", "$\u{301}{x}", "{${{"])
     func combiningMarks(text: String) throws {
         let written = ValueText.quoted(text)
         let read = try ValueText(parsing: written).fragments.map(\.text).joined()

@@ -23,7 +23,8 @@ struct PropertyTests {
     }
 
     func name(_ generator: inout SeededGenerator) -> String {
-        String("abcDEF_".randomElement(using: &generator) ?? "a") + String((0..<Int.random(in: 0...5, using: &generator)).map { _ in "xyz09-_".randomElement(using: &generator) ?? "x" })
+        String("abcDEF_".randomElement(using: &generator) ?? "a")
+            + String((0..<Int.random(in: 0...5, using: &generator)).map { _ in "xyz09-_".randomElement(using: &generator) ?? "x" })
     }
 
     /// A document with comments, blank lines, odd spacing and every form of value, and what it should read as.
@@ -71,12 +72,16 @@ struct PropertyTests {
         let before = try Document(parsing: Array(text.utf8), name: "x")
         var after = before
         let plain = self.text(&generator)
-        if let entry = before.entries.randomElement(using: &generator), let section = before.sections.first(where: { s in before.entries[s.entries].contains { $0.keyRange == entry.keyRange } }) {
+        if let entry = before.entries.randomElement(using: &generator),
+            let section = before.sections.first(where: { s in before.entries[s.entries].contains { $0.keyRange == entry.keyRange } })
+        {
             try after.set(before.key(of: entry), in: section.name, to: ValueText.quoted(plain))
             let edited = try #require(after.firstEntry(section: section.name, key: before.key(of: entry)))
             #expect(read(after, edited) == plain)
             #expect(after.bytes.prefix(Int(entry.valueRange.start)) == before.bytes.prefix(Int(entry.valueRange.start)))
-            #expect(after.bytes.suffix(before.bytes.count - Int(entry.valueRange.end)) == before.bytes.suffix(before.bytes.count - Int(entry.valueRange.end)))
+            #expect(
+                after.bytes.suffix(before.bytes.count - Int(entry.valueRange.end))
+                    == before.bytes.suffix(before.bytes.count - Int(entry.valueRange.end)))
         }
         try after.set("new_key", in: "brand-new", to: ValueText.quoted(plain))
         let added = try #require(after.firstEntry(section: "brand-new", key: "new_key"))

@@ -2,9 +2,9 @@ import Foundation
 import Synchronization
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A connection as a client has it: nothing but a socket, so that a test sees every byte, every close, and every reset.
@@ -75,7 +75,9 @@ final class Client: Sendable {
         try await Self.blocking { [descriptor] in
             var bytes = Array(text.utf8)[...]
             while !bytes.isEmpty {
-                let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(truncatingIfNeeded: MSG_NOSIGNAL)) }
+                let count = bytes.withUnsafeBytes {
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(truncatingIfNeeded: MSG_NOSIGNAL))
+                }
                 guard count > 0 else { throw Failure("send") }
                 bytes = bytes.dropFirst(count)
             }

@@ -142,7 +142,7 @@ struct LimitTests {
 
     @Test("a connection without a request is closed after the idle timeout, and one that is answered is not")
     func idle() async throws {
-        try await Stage.run(.loopback { $0.idleTimeout = .milliseconds(300) }) { stage async throws in
+        try await Stage.run(.loopback { $0.idleTimeout = .seconds(2) }) { stage async throws in
             let (silent, used, busy) = (
                 try await Client.connect(stage.port), try await Client.connect(stage.port), try await Client.connect(stage.port)
             )

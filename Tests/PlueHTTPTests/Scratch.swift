@@ -10,9 +10,9 @@ import SystemPackage
 import Testing
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #else
-    import Glibc
+import Glibc
 #endif
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -214,8 +214,10 @@ struct OwnAddress {
             let address = quads.reversed().map { String(format: "%02X", $0) }.joined() + ":"
             let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
             let nodes = Set(
-                table.split(separator: "\n").dropFirst().map { $0.split(separator: " ") }.filter { $0.count > 9 && $0[1].hasPrefix(address) }
-                    .map { "socket:[\($0[9])]" })
+                table.split(separator: "\n").dropFirst().map { $0.split(separator: " ") }.filter {
+                    $0.count > 9 && $0[1].hasPrefix(address)
+                }
+                .map { "socket:[\($0[9])]" })
             return openDescriptors().count { nodes.contains($0) }
         }
     }

@@ -31,17 +31,19 @@ struct DocumentTests {
                 try await ledger.commit(text, parent: number > 1 ? number - 1 : nil)
             }
             let bytes = try await ledger.pool.read { try Int.fetchOne($0, sql: "SELECT sum(length(bytes)) FROM document") } ?? 0
-            #expect(bytes < 250_000)       // 100 whole ones are 1 700 000
+            #expect(bytes < 250_000)  // 100 whole ones are 1 700 000
             let depth = try await ledger.pool.read { try Int.fetchOne($0, sql: "SELECT max(depth) FROM document") }
             #expect(depth == DocumentDelta.longestChain)
         }
     }
 
-    @Test("that were tampered with are refused, not served", arguments: [
-        "UPDATE document SET bytes = 'b = 1'", "UPDATE document SET base = 1, head = 1, tail = 0 WHERE id = 2",
-        "UPDATE document SET base = 1, head = 99, tail = -3 WHERE id = 2", "DELETE FROM document",
-        "DELETE FROM name", "UPDATE attempt SET tree = x'ff'", "UPDATE attempt SET tree = x'01'",
-    ])
+    @Test(
+        "that were tampered with are refused, not served",
+        arguments: [
+            "UPDATE document SET bytes = 'b = 1'", "UPDATE document SET base = 1, head = 1, tail = 0 WHERE id = 2",
+            "UPDATE document SET base = 1, head = 99, tail = -3 WHERE id = 2", "DELETE FROM document",
+            "DELETE FROM name", "UPDATE attempt SET tree = x'ff'", "UPDATE attempt SET tree = x'01'",
+        ])
     func tampered(sql: String) async throws {
         try await withScratch { directory in
             let ledger = try Ledger.open(directory)
@@ -72,9 +74,11 @@ struct DocumentTests {
         #expect(DocumentDelta(head: -1, tail: 0, middle: []).applied(to: [1]) == nil)
     }
 
-    @Test("a packed tree unpacks to itself; other bytes to nothing", arguments: [
-        [], [1], [127, 128], [129, 300, 16_384], [.max, 0, -1],
-    ] as [[Int64]])
+    @Test(
+        "a packed tree unpacks to itself; other bytes to nothing",
+        arguments: [
+            [], [1], [127, 128], [129, 300, 16_384], [.max, 0, -1],
+        ] as [[Int64]])
     func trees(numbers: [Int64]) {
         var tree = Tree()
         tree.leaves = numbers.map { Tree.Leaf(name: $0, document: $0 ^ 1) }
@@ -96,7 +100,9 @@ struct DocumentDigestTests {
     @Test("is what an independent program computes, in any order of the documents")
     func vectors() {
         #expect(DocumentDigest.of(documents, in: .production) == "sha256:bb5824db8415b83a9a2a9755d3042f5e2767c730fc930fee349c832c859eb68d")
-        #expect(DocumentDigest.of(documents.reversed(), in: .production) == "sha256:bb5824db8415b83a9a2a9755d3042f5e2767c730fc930fee349c832c859eb68d")
+        #expect(
+            DocumentDigest.of(documents.reversed(), in: .production)
+                == "sha256:bb5824db8415b83a9a2a9755d3042f5e2767c730fc930fee349c832c859eb68d")
         #expect(DocumentDigest.of([], in: .production) == "sha256:4b2af4f0d55e292f701193d978d747ef743d509b38861ff6757fd49e9a312c03")
     }
 

@@ -74,13 +74,14 @@ struct DurabilityTests {
         let ledger = try Ledger.open(directory)
         try await ledger.commit("a = 1")
         try await ledger.pool.write { db in
-            try db.execute(sql: """
-                WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < \(versions))
-                INSERT INTO attempt (version, parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest,
-                                     environment, changed_keys, services, tree)
-                SELECT i, i - 1, triggered_by, actor, reason, at + i, duration_ns, phase, outcome, digest,
-                       environment, changed_keys, services, tree FROM attempt, n WHERE id = 1
-                """)
+            try db.execute(
+                sql: """
+                    WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < \(versions))
+                    INSERT INTO attempt (version, parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest,
+                                         environment, changed_keys, services, tree)
+                    SELECT i, i - 1, triggered_by, actor, reason, at + i, duration_ns, phase, outcome, digest,
+                           environment, changed_keys, services, tree FROM attempt, n WHERE id = 1
+                    """)
         }
         return ledger
     }

@@ -197,11 +197,13 @@ struct OpeningTests {
         }
     }
 
-    @Test("a column of the wrong type is damage, not a trap", arguments: [
-        "version = 'x', outcome = 'committed'", "parent = 'x'", "triggered_by = 'x'", "actor = x'ff'", "at = 'x'",
-        "duration_ns = 'x'", "phase = 7", "outcome = 'x', version = NULL", "environment = x'ff'", "changed_keys = '{'",
-        "services = '[1]'", "diagnostics = x'00'", "version = 9223372036854775807",
-    ])
+    @Test(
+        "a column of the wrong type is damage, not a trap",
+        arguments: [
+            "version = 'x', outcome = 'committed'", "parent = 'x'", "triggered_by = 'x'", "actor = x'ff'", "at = 'x'",
+            "duration_ns = 'x'", "phase = 7", "outcome = 'x', version = NULL", "environment = x'ff'", "changed_keys = '{'",
+            "services = '[1]'", "diagnostics = x'00'", "version = 9223372036854775807",
+        ])
     func wrongTypes(assignment: String) async throws {
         try await withScratch { directory in
             let ledger = try Ledger.open(directory)

@@ -94,8 +94,9 @@ struct ReaderTests {
 
     private func contents(_ directory: FilePath) throws -> [String: Data] {
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.string)
-        return try Dictionary(uniqueKeysWithValues: names.map { name in
-            (name, try Data(contentsOf: URL(fileURLWithPath: directory.appending(name).string)))
-        })
+        return try Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                (name, try Data(contentsOf: URL(fileURLWithPath: directory.appending(name).string)))
+            })
     }
 }

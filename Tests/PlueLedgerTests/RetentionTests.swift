@@ -13,9 +13,9 @@ struct RetentionTests {
         try await withScratch { directory in
             let ledger = try Ledger.open(directory, retention: .keep(versions: 3, for: .seconds(10 * 86_400)))
             for number in 1...10 { try await ledger.commit("a = \(number)", day: Double(number), parent: number - 1) }
-            try await ledger.prune(at: .day(15))       // 1...4 are older than 10 days
+            try await ledger.prune(at: .day(15))  // 1...4 are older than 10 days
             #expect(try await ledger.numbers == [10, 9, 8, 7, 6, 5])
-            try await ledger.prune(at: .day(100))      // all are, but three stay
+            try await ledger.prune(at: .day(100))  // all are, but three stay
             #expect(try await ledger.numbers == [10, 9, 8])
             #expect(try await ledger.documents(of: 7) == nil)
             #expect(try await ledger.documents(of: 8)?.first?.bytes == Array("a = 8".utf8))

@@ -29,7 +29,8 @@ struct TwinTests {
                         changedKeys: [SettingKey(section: "s", name: "k\(step)")])
                     let id = try await ledger.intend(intent)
                     #expect(try await twin.intend(intent) == id)
-                    let outcome: Attempt.Outcome = [.committed, .committed, .reverted, .degraded, .rejected]
+                    let outcome: Attempt.Outcome =
+                        [.committed, .committed, .reverted, .degraded, .rejected]
                         .randomElement(using: &random) ?? .committed
                     let conclusion = Conclusion(
                         id: id, outcome: outcome, phase: .record, duration: .milliseconds(step), problem: "p\(step % 3)")

@@ -37,37 +37,55 @@ func benchmarkReads() async throws {
     let key = ConfigKey(["server", "port"])
 
     let ways: [(name: String, target: Double?, body: @Sendable (Int) -> Void)] = [
-        ("Reader.read", 1, { calls in
-            var reader = manager.reader()
-            var sum = 0
-            for _ in 0..<calls { sum &+= reader.read { $0.server.port } }
-            use(sum)
-        }),
-        ("manager.read", 2.5, { calls in
-            var sum = 0
-            for _ in 0..<calls { sum &+= manager.read { $0.server.port } }
-            use(sum)
-        }),
-        ("manager.current", 20, { calls in
-            var sum = 0
-            for _ in 0..<calls { sum &+= manager.current.server.port }
-            use(sum)
-        }),
-        ("Mutex", nil, { calls in
-            var sum = 0
-            for _ in 0..<calls { sum &+= locked.settings.withLock { $0.server.port } }
-            use(sum)
-        }),
-        ("ConfigReader, in memory", nil, { calls in
-            var sum = 0
-            for _ in 0..<calls { sum &+= inMemory.int(forKey: key, default: 0) }
-            use(sum)
-        }),
-        ("ConfigReader, Plue", nil, { calls in
-            var sum = 0
-            for _ in 0..<calls { sum &+= overPlue.int(forKey: key, default: 0) }
-            use(sum)
-        }),
+        (
+            "Reader.read", 1,
+            { calls in
+                var reader = manager.reader()
+                var sum = 0
+                for _ in 0..<calls { sum &+= reader.read { $0.server.port } }
+                use(sum)
+            }
+        ),
+        (
+            "manager.read", 2.5,
+            { calls in
+                var sum = 0
+                for _ in 0..<calls { sum &+= manager.read { $0.server.port } }
+                use(sum)
+            }
+        ),
+        (
+            "manager.current", 20,
+            { calls in
+                var sum = 0
+                for _ in 0..<calls { sum &+= manager.current.server.port }
+                use(sum)
+            }
+        ),
+        (
+            "Mutex", nil,
+            { calls in
+                var sum = 0
+                for _ in 0..<calls { sum &+= locked.settings.withLock { $0.server.port } }
+                use(sum)
+            }
+        ),
+        (
+            "ConfigReader, in memory", nil,
+            { calls in
+                var sum = 0
+                for _ in 0..<calls { sum &+= inMemory.int(forKey: key, default: 0) }
+                use(sum)
+            }
+        ),
+        (
+            "ConfigReader, Plue", nil,
+            { calls in
+                var sum = 0
+                for _ in 0..<calls { sum &+= overPlue.int(forKey: key, default: 0) }
+                use(sum)
+            }
+        ),
     ]
 
     let peer = nanoseconds(threads: 1, ways[3].body)

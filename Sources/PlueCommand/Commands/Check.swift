@@ -26,7 +26,8 @@ struct Check: AsyncParsableCommand {
             if !diagnostics.isEmpty || options.format != .text { options.report(diagnostics, asAnswer: true) }
             if diagnostics.hasErrors { throw ExitCode.invalidConfiguration }
             if options.format == .text, diagnostics.isEmpty {
-                options.print("\(files.isEmpty ? "\(deployment.directory) (\(deployment.environment))" : files.joined(separator: ", ")): valid")
+                options.print(
+                    "\(files.isEmpty ? "\(deployment.directory) (\(deployment.environment))" : files.joined(separator: ", ")): valid")
             }
         } catch let error as ConfigurationError {
             throw options.refuse(error)

@@ -33,7 +33,8 @@ struct DiffCommand: AsyncParsableCommand {
             } else {
                 comparison = try await .against(running: deployment, file: nil)
             }
-            options.format == .json ? options.print(comparison.json) : options.print(comparison.text(colour: options.usesColour(on: 1), services: false))
+            options.format == .json
+                ? options.print(comparison.json) : options.print(comparison.text(colour: options.usesColour(on: 1), services: false))
         } catch {
             throw options.end(error)
         }

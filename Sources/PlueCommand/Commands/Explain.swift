@@ -27,7 +27,8 @@ struct Explain: AsyncParsableCommand {
             // What is wrong may be just what is to be explained.
             guard let layers = rejection.layers else { throw options.end(rejection) }
             let schema = try deployment.model()
-            guard let key = SettingKey(key), let explanation = Explanation(key, refused: layers, by: schema, deployment.fingerprints()) else {
+            guard let key = SettingKey(key), let explanation = Explanation(key, refused: layers, by: schema, deployment.fingerprints())
+            else {
                 throw unknown(among: schema.settingNames)
             }
             if options.format == .json {

@@ -26,7 +26,8 @@ struct History: AsyncParsableCommand {
     func run() async throws {
         let deployment = try options.deployment()
         do {
-            let page = try await Ledger.reading(deployment.stateDirectory).history(HistoryQuery(before: before, limit: limit, includesRejected: !versions))
+            let page = try await Ledger.reading(deployment.stateDirectory).history(
+                HistoryQuery(before: before, limit: limit, includesRejected: !versions))
             options.format == .json ? options.print(HistoryJSON.page(page)) : options.print(text(page))
         } catch {
             throw options.end(error)
@@ -38,10 +39,12 @@ struct History: AsyncParsableCommand {
         var table = TextTable(["ID", "VERSION", "TIME", "OUTCOME", "BY", "WHAT"])
         for entry in page.entries {
             let attempt = entry.attempt
-            let what = entry.version.map { version in
-                let keys = version.changedKeys.prefix(4).map(\.description).joined(separator: " ")
-                return (attempt.cause.reason.isEmpty ? "" : attempt.cause.reason + ": ") + keys + (version.changedKeys.count > 4 ? " …" : "")
-            } ?? attempt.problem ?? ""
+            let what =
+                entry.version.map { version in
+                    let keys = version.changedKeys.prefix(4).map(\.description).joined(separator: " ")
+                    return (attempt.cause.reason.isEmpty ? "" : attempt.cause.reason + ": ") + keys
+                        + (version.changedKeys.count > 4 ? " …" : "")
+                } ?? attempt.problem ?? ""
             table.add([
                 String(attempt.id), entry.version.map { "v\($0.number)" } ?? "-", attempt.at.formatted(.iso8601),
                 attempt.outcome?.rawValue ?? "under way", "\(attempt.cause.trigger.rawValue) \(attempt.cause.actor)", what,

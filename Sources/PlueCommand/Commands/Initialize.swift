@@ -21,7 +21,8 @@ struct Initialize: AsyncParsableCommand {
             for (name, text) in SampleDirectory.documents {
                 let path = directory.appending(name)
                 // Created exclusively: a file that is there, or a link that points elsewhere, is never written through.
-                let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .exclusiveCreate], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                let file = try FileDescriptor.open(
+                    path, .writeOnly, options: [.create, .exclusiveCreate], permissions: [.ownerReadWrite, .groupRead, .otherRead])
                 try file.closeAfter { _ = try file.writeAll(text.utf8) }
                 options.print("wrote \(path)")
             }
@@ -30,7 +31,8 @@ struct Initialize: AsyncParsableCommand {
             options.complain("\(directory) already has these documents; nothing was overwritten")
             throw ExitCode.conflict
         } catch {
-            options.complain("\(directory) cannot be written: \((error as? Errno).map(String.init(describing:)) ?? "no permission, or not a directory")")
+            options.complain(
+                "\(directory) cannot be written: \((error as? Errno).map(String.init(describing:)) ?? "no permission, or not a directory")")
             throw ExitCode.failure
         }
     }

@@ -20,7 +20,8 @@ struct PlanCommand: AsyncParsableCommand {
         let deployment = try options.deployment(overrides: overrides)
         do {
             let comparison = try await Comparison.against(running: deployment, file: file)
-            options.format == .json ? options.print(comparison.json) : options.print(comparison.text(colour: options.usesColour(on: 1), services: true))
+            options.format == .json
+                ? options.print(comparison.json) : options.print(comparison.text(colour: options.usesColour(on: 1), services: true))
         } catch {
             throw options.end(error)
         }

@@ -4,7 +4,8 @@ import PlueDaemon
 
 /// `plue schema`: the settings there are, in one of three forms.
 struct SchemaCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "schema", abstract: "Print every setting there is: as JSON Schema, as a reference page, or as a sample file.")
+    static let configuration = CommandConfiguration(
+        commandName: "schema", abstract: "Print every setting there is: as JSON Schema, as a reference page, or as a sample file.")
 
     enum Form: String, CaseIterable, ExpressibleByArgument {
         case jsonSchema = "json-schema"

@@ -7,7 +7,8 @@ import PlueDaemon
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the daemon in the foreground; it follows its files, and logs to standard error.",
-        discussion: "Ends on SIGTERM or SIGINT after draining. SIGHUP reads the files again. An invalid configuration at the start exits with 65.")
+        discussion:
+            "Ends on SIGTERM or SIGINT after draining. SIGHUP reads the files again. An invalid configuration at the start exits with 65.")
 
     @OptionGroup var options: GlobalOptions
 

@@ -37,7 +37,8 @@ struct Show: AsyncParsableCommand {
         let section = table.settings(in: key)
         guard section.isEmpty else { return section }
         let known = table.map(\.key.description) + table.sectionNames
-        options.complain("there is no setting or section '\(key)'" + (suggestion(for: key, among: known).map { "; did you mean '\($0)'?" } ?? ""))
+        options.complain(
+            "there is no setting or section '\(key)'" + (suggestion(for: key, among: known).map { "; did you mean '\($0)'?" } ?? ""))
         throw ExitCode.failure
     }
 

@@ -4,7 +4,8 @@ import PlueDaemon
 
 /// `plue status`: what runs, and what was last tried.
 struct StatusCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Say what the running daemon runs, what it last tried, and what waits.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Say what the running daemon runs, what it last tried, and what waits.")
 
     @OptionGroup var options: GlobalOptions
 

@@ -73,14 +73,19 @@ extension GlobalOptions {
         case let unreachable as DaemonClient.Unreachable:
             complain(
                 unreachable.isForbidden
-                    ? "you may not use \(unreachable.socket)" : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir")
+                    ? "you may not use \(unreachable.socket)"
+                    : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir")
             return unreachable.isForbidden ? ExitCode.notPermitted : ExitCode.unreachable
         case let refused as DaemonClient.Refused:
             if format == .json { print(refused.problem) }
             complain(refused.problem["detail"]?.string ?? "the daemon refused")
             for diagnostic in refused.problem["errors"]?.elements ?? [] {
-                let place = diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" } ?? ""
-                complain("\(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)")
+                let place =
+                    diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" }
+                    ?? ""
+                complain(
+                    "\(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)"
+                )
             }
             switch refused.status {
             case 422: return ExitCode.invalidConfiguration

@@ -138,7 +138,10 @@ actor Reloader<Root: Settings> {
             count("committed", cause)
             logger.notice(
                 "version \(number) is live",
-                metadata: ["changed": "\(planned.plan.changes.map(\.key.description).joined(separator: " "))", "trigger": "\(cause.trigger)", "ms": "\(milliseconds(elapsed(since: started)))"])
+                metadata: [
+                    "changed": "\(planned.plan.changes.map(\.key.description).joined(separator: " "))", "trigger": "\(cause.trigger)",
+                    "ms": "\(milliseconds(elapsed(since: started)))",
+                ])
             return .committed(number, planned.plan)
         case .refused(let failure):
             refused = Refused(candidate: planned.candidate, isTransient: true)
@@ -153,7 +156,8 @@ actor Reloader<Root: Settings> {
             state = .degraded
             return await record(
                 Attempt(
-                    id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase, outcome: .degraded,
+                    id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase,
+                    outcome: .degraded,
                     problem: failure.problem, digest: planned.snapshot.digest, environment: environment, services: failure.services),
                 alreadyRecorded: failure.attempt != nil)
         }
@@ -196,7 +200,10 @@ actor Reloader<Root: Settings> {
         count(attempt.outcome?.rawValue ?? "", attempt.cause)
         logger.warning(
             "the candidate was refused; version \(current.latest.version) still runs",
-            metadata: ["phase": "\(attempt.phase)", "problem": "\(attempt.problem ?? "")", "problems": "\(attempt.diagnostics.count)", "trigger": "\(attempt.cause.trigger)"])
+            metadata: [
+                "phase": "\(attempt.phase)", "problem": "\(attempt.problem ?? "")", "problems": "\(attempt.diagnostics.count)",
+                "trigger": "\(attempt.cause.trigger)",
+            ])
         if !alreadyRecorded {
             do {
                 try await recorder.reject(attempt)
@@ -218,7 +225,8 @@ actor Reloader<Root: Settings> {
             if now == nil, candidate.problems.contains(where: { $0.location?.file == text.displayName }) { continue }
             if now?.bytes.isEmpty ?? true {
                 return Diagnostic(
-                    now == nil ? "missing-document" : "empty-document", at: Location(file: text.displayName, line: 1, column: 1, endLine: 1, endColumn: 1),
+                    now == nil ? "missing-document" : "empty-document",
+                    at: Location(file: text.displayName, line: 1, column: 1, endLine: 1, endColumn: 1),
                     "\(text.displayName) is \(now == nil ? "gone" : "empty"), but what runs comes from it",
                     hint: "restore it, or take it at its word with 'plue reload --force'")
             }
@@ -232,7 +240,8 @@ actor Reloader<Root: Settings> {
         let gone = running.snapshot.settings.count { $0.isExplicit && planned.snapshot.settings[$0.key]?.isExplicit != true }
         guard gone >= 8, gone * 2 > before else { return nil }
         return Diagnostic(
-            "shrunk", "\(gone) of \(before) settings would return to their defaults", hint: "if that is meant, say so with 'plue reload --force'")
+            "shrunk", "\(gone) of \(before) settings would return to their defaults",
+            hint: "if that is meant, say so with 'plue reload --force'")
     }
 
     // MARK: - Figures

@@ -1,4 +1,5 @@
 import OrderedCollections
+
 /// What the name of every overriding variable starts with.
 let variablePrefix = "PLUE__"
 

@@ -75,7 +75,8 @@ struct ProfileChain: Sendable {
         if let start = open.firstIndex(of: name) {
             let chain = (open[start...] + [name]).map(\.rawValue).joined(separator: " → ")
             problems.append(
-                Diagnostic("profile-cycle", key: SettingKey(section: profileSection, name: "extends"), at: place,
+                Diagnostic(
+                    "profile-cycle", key: SettingKey(section: profileSection, name: "extends"), at: place,
                     "the profiles extend each other in a circle: \(chain)", label: "closes the circle",
                     hint: "take one of these 'extends' away"))
             return
@@ -88,7 +89,8 @@ struct ProfileChain: Sendable {
                 return
             }
             problems.append(
-                Diagnostic("unknown-profile", key: SettingKey(section: profileSection, name: "extends"), at: place,
+                Diagnostic(
+                    "unknown-profile", key: SettingKey(section: profileSection, name: "extends"), at: place,
                     "the profile '\(name)' does not exist", label: "no \(name).ini in the directory"))
             return
         }

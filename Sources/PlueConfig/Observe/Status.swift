@@ -1,5 +1,3 @@
-
-
 /// How a configuration stands: what runs, what was last tried, what waits.
 public struct Status: Sendable {
     public enum State: String, Sendable {

@@ -1,4 +1,3 @@
-
 public import SystemPackage
 
 /// A proposed configuration as it was read: texts, variables and overrides, nothing interpreted yet.
@@ -98,7 +97,11 @@ extension Candidate {
     /// The documents of a recorded version, in the layers their names say.
     public init(_ environment: EnvironmentName, stored: [StoredDocument], variables: [String: String], overrides: [Override] = []) {
         let bytes = Dictionary(stored.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
-        let selection = ProfileDirectory(names: bytes.keys).select(environment) { bytes[$0] } display: { $0 }
+        let selection = ProfileDirectory(names: bytes.keys).select(environment) {
+            bytes[$0]
+        } display: {
+            $0
+        }
         self.init(
             environment: environment, documents: selection.documents, variables: variables, overrides: overrides,
             problems: selection.problems(for: environment, in: ""))

@@ -36,7 +36,10 @@ public struct DirectorySource: Source {
     }
 
     public func watchedPaths(for candidate: Candidate) -> Set<FilePath> {
-        var paths: Set<FilePath> = [directory.appending("base.ini"), directory.appending("\(candidate.environment).ini"), directory.appending("\(candidate.environment).d")]
+        var paths: Set<FilePath> = [
+            directory.appending("base.ini"), directory.appending("\(candidate.environment).ini"),
+            directory.appending("\(candidate.environment).d"),
+        ]
         for text in candidate.documents {
             paths.insert(directory.appending(text.name))
             if case .profile(let name) = text.role { paths.insert(directory.appending("\(name).d")) }
@@ -98,16 +101,20 @@ public struct DirectorySource: Source {
                 reading.signatures[path] = .some(nil)
                 if error.cause != .missing { reading.signatures[path] = FileSignature(path) }
                 problems.append(
-                    Diagnostic("unreadable-document", at: Location(file: path.string, line: 1, column: 1, endLine: 1, endColumn: 1), "\(error)"))
+                    Diagnostic(
+                        "unreadable-document", at: Location(file: path.string, line: 1, column: 1, endLine: 1, endColumn: 1), "\(error)"))
                 return nil
             }
-        } display: { directory.appending($0).string }
+        } display: {
+            directory.appending($0).string
+        }
         candidate.documents = selection.documents.map { text in
             var text = text
             text.owner = reading.signatures[directory.appending(text.name)]??.owner
             return text
         }
-        candidate.problems = problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
+        candidate.problems =
+            problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
         for path in SecretReferences(selection.documents, overrides, variables).paths {
             do throws(FileReadError) {
                 let read = try WholeRead(path, limit: Candidate.longestSecret)
@@ -172,7 +179,9 @@ struct SecretReferences {
             switch reference.source {
             case .file(let path): paths.insert(path)
             case .credential(let name):
-                if let directory = variables["CREDENTIALS_DIRECTORY"], !directory.isEmpty { paths.insert(FilePath(directory).appending(name)) }
+                if let directory = variables["CREDENTIALS_DIRECTORY"], !directory.isEmpty {
+                    paths.insert(FilePath(directory).appending(name))
+                }
             case .variable, .setting: break
             }
         }

@@ -15,7 +15,8 @@ final class Notifier {
         let reason: String
     }
 
-    private static let directoryMask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+    private static let directoryMask = UInt32(
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
     /// A file's own watch is for what is written to it through another name; what becomes of its name, its directory tells.
     private static let fileMask = UInt32(IN_CLOSE_WRITE | IN_MODIFY)
 
@@ -146,7 +147,9 @@ final class Notifier {
         let reason: String
     }
 
-    static func watching(_ plan: WatchPlan, reusing old: Notifier?) -> Result<Notifier, Failure> { .failure(Failure(reason: "this system has no inotify")) }
+    static func watching(_ plan: WatchPlan, reusing old: Notifier?) -> Result<Notifier, Failure> {
+        .failure(Failure(reason: "this system has no inotify"))
+    }
     static func reasonAgainst(_ plan: WatchPlan) -> String? { "this system has no inotify" }
     func events() -> [WatchSettling.Event] { [] }
 }

@@ -33,7 +33,11 @@ extension Candidate {
     /// A candidate of documents in memory, by file name, as a directory would hold them.
     public init(environment: EnvironmentName, texts: [String: String], variables: [String: String] = [:], overrides: [Override] = []) {
         let listing = ProfileDirectory(names: Array(texts.keys))
-        let selection = listing.select(environment) { name in texts[name].map { Array($0.utf8) } } display: { $0 }
+        let selection = listing.select(environment) { name in
+            texts[name].map { Array($0.utf8) }
+        } display: {
+            $0
+        }
         self.init(
             environment: environment, documents: selection.documents, variables: variables, overrides: overrides,
             problems: selection.problems(for: environment, in: ""))

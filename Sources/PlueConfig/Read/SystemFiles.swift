@@ -18,11 +18,12 @@ public struct SystemFiles: FileAccess {
     public func status(of path: FilePath) -> FileStatus? {
         var status = stat()
         guard path.withPlatformString({ stat($0, &status) }) == 0 else { return nil }
-        let kind: FileStatus.Kind = switch status.st_mode & S_IFMT {
-        case S_IFREG: .regular
-        case S_IFDIR: .directory
-        default: .other
-        }
+        let kind: FileStatus.Kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            default: .other
+            }
         return FileStatus(
             kind: kind, permissions: UInt16(truncatingIfNeeded: status.st_mode & 0o7777), owner: status.st_uid,
             isReadable: path.withPlatformString { access($0, R_OK) } == 0)
@@ -73,7 +74,9 @@ struct WholeRead {
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             while read < size {
                 do {
-                    let got = try file.read(fromAbsoluteOffset: Int64(read), into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[read..<size]))
+                    let got = try file.read(
+                        fromAbsoluteOffset: Int64(read),
+                        into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[read..<size]))
                     if got == 0 { break }
                     read += got
                 } catch {

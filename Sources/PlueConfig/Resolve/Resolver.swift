@@ -41,7 +41,9 @@ struct Resolver {
         case .literal(let text):
             return Text(text: isList ? .list(ValueText.literalItems(text)) : .scalar(text), isSecret: false)
         case .entry:
-            guard case .entry(let layer, let entry) = contribution.origin, case .document(let document, _) = layer.content else { return nil }
+            guard case .entry(let layer, let entry) = contribution.origin, case .document(let document, _) = layer.content else {
+                return nil
+            }
             if !isList, entry.form == .bare {
                 let text = document.rawText(of: entry)
                 if !text.utf8.contains(UInt8(ascii: "$")) { return Text(text: .scalar(text), isSecret: false) }
@@ -61,7 +63,8 @@ struct Resolver {
                 return items(try text.items(), place)
             } catch {
                 problems += error.problems.map {
-                    Diagnostic(DiagnosticCode(rawValue: $0.code.rawValue), key: key, at: contribution.origin.location, $0.message, hint: $0.hint)
+                    Diagnostic(
+                        DiagnosticCode(rawValue: $0.code.rawValue), key: key, at: contribution.origin.location, $0.message, hint: $0.hint)
                 }
                 return nil
             }
@@ -191,12 +194,15 @@ struct Resolver {
         defer { if open.count == 1 { open = [] } }
         if let start = open.firstIndex(of: key) {
             let chain = (open[start...] + [key]).map(\.description).joined(separator: " → ")
-            report("substitution-cycle", place, reference.range, "settings refer to each other in a circle: \(chain)",
+            report(
+                "substitution-cycle", place, reference.range, "settings refer to each other in a circle: \(chain)",
                 hint: "give one of them a value of its own")
             return nil
         }
         guard open.count < Self.longestChain else {
-            report("substitution-depth", place, reference.range, "\(place.key) leads through more than \(Self.longestChain) settings", hint: nil)
+            report(
+                "substitution-depth", place, reference.range, "\(place.key) leads through more than \(Self.longestChain) settings",
+                hint: nil)
             return nil
         }
         guard let model = schema.setting(for: key) else {

@@ -53,7 +53,11 @@ extension SettingTrait where Value: Comparable {
 
     /// JSON Schema's words for bounds exist for numbers only; durations and sizes keep theirs as annotations.
     private static func bounds(minimum: Value?, maximum: Value?) -> [String: JSONValue] {
-        let isNumeric = switch Value.kind { case .integer, .number: true; default: false }
+        let isNumeric =
+            switch Value.kind {
+            case .integer, .number: true;
+            default: false
+            }
         var keywords: [String: JSONValue] = [:]
         if let minimum { keywords[isNumeric ? "minimum" : "x-plue-minimum"] = JSONValue(minimum.plainValue) }
         if let maximum { keywords[isNumeric ? "maximum" : "x-plue-maximum"] = JSONValue(maximum.plainValue) }
@@ -146,7 +150,8 @@ extension SettingTrait {
         return Self(
             Constraint(
                 code: rule.code, expected: "each item: \(rule.expected)", requirement: "has an item that \(rule.requirement)",
-                jsonSchema: rule.jsonSchema.isEmpty ? [:] : ["items": .object(.init(uniqueKeysWithValues: rule.jsonSchema.sorted { $0.key < $1.key }))],
+                jsonSchema: rule.jsonSchema.isEmpty
+                    ? [:] : ["items": .object(.init(uniqueKeysWithValues: rule.jsonSchema.sorted { $0.key < $1.key }))],
                 severity: rule.severity
             ) { value, context in value.allSatisfy { rule.holds($0, context) } })
     }

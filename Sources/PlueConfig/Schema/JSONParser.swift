@@ -51,7 +51,9 @@ struct JSONParser {
             if bytes[index] == 0 { throw problem("the document holds a NUL byte", start..<start + 1) }
             throw problem(
                 "a value cannot start here", start..<start + 1,
-                hint: "JSON has objects, arrays, \"strings\", numbers, true, false and null; no comments, and no comma before a closing bracket")
+                hint:
+                    "JSON has objects, arrays, \"strings\", numbers, true, false and null; no comments, and no comma before a closing bracket"
+            )
         }
     }
 
@@ -61,7 +63,8 @@ struct JSONParser {
         let start = index
         guard depth < JSONText.deepest else {
             throw JSONText.Problem(
-                code: "json-too-deep", message: "the document is nested more than \(JSONText.deepest) levels deep", range: start..<start + 1)
+                code: "json-too-deep", message: "the document is nested more than \(JSONText.deepest) levels deep", range: start..<start + 1
+            )
         }
         depth += 1
         index += 1
@@ -124,7 +127,9 @@ struct JSONParser {
                 scalars.append(try escape())
                 runStart = index
             case 0..<0x20:
-                throw problem("a control character in a string must be escaped", index..<index + 1, hint: "a string ends on its line; write \\n for a line break")
+                throw problem(
+                    "a control character in a string must be escaped", index..<index + 1,
+                    hint: "a string ends on its line; write \\n for a line break")
             default: index += 1
             }
         }
@@ -173,7 +178,8 @@ struct JSONParser {
         if bytes[index] == UInt8(ascii: "-") { index += 1 }
         let whole = digits()
         guard whole == 1 || (whole > 1 && bytes[index - whole] != UInt8(ascii: "0")) else {
-            throw problem("this is not a number", start..<max(index, start + 1), hint: "a number starts with a digit other than a superfluous 0")
+            throw problem(
+                "this is not a number", start..<max(index, start + 1), hint: "a number starts with a digit other than a superfluous 0")
         }
         if takeByte(".") {
             isWhole = false
@@ -220,7 +226,8 @@ struct JSONParser {
 
     private func expected(_ what: String) -> JSONText.Problem {
         index < bytes.count
-            ? problem("\(what) should stand here", index..<index + 1) : problem("the document ends where \(what) should stand", index..<index)
+            ? problem("\(what) should stand here", index..<index + 1)
+            : problem("the document ends where \(what) should stand", index..<index)
     }
 
     private func problem(_ message: String, _ range: Range<Int>, hint: String? = nil) -> JSONText.Problem {

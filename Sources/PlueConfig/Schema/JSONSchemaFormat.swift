@@ -70,7 +70,9 @@ private func isDateTime(_ text: String) -> Bool {
 /// RFC 3339 `full-date`, the day one that its month has.
 private func isDate(_ text: String) -> Bool {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 3, let year = digits(parts[0], 4), let month = digits(parts[1], 2), let day = digits(parts[2], 2) else { return false }
+    guard parts.count == 3, let year = digits(parts[0], 4), let month = digits(parts[1], 2), let day = digits(parts[2], 2) else {
+        return false
+    }
     let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
     let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     return (1...12).contains(month) && (1...days[month - 1]).contains(day)
@@ -91,7 +93,9 @@ private func isTime(_ text: String) -> Bool {
         text = text.dropLast(6)
     }
     let fraction = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    if fraction.count == 2, fraction[1].isEmpty || !fraction[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) { return false }
+    if fraction.count == 2, fraction[1].isEmpty || !fraction[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+        return false
+    }
     let parts = fraction[0].split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 3, let hour = digits(parts[0], 2), let minute = digits(parts[1], 2), let second = digits(parts[2], 2),
         hour < 24, minute < 60, second <= 60
@@ -128,9 +132,11 @@ private func isEmail(_ text: String) -> Bool {
     let local = text[..<at]
     let domain = text[text.index(after: at)...]
     let atoms = local.split(separator: ".", omittingEmptySubsequences: false)
-    let isLocal = !local.isEmpty && local.utf8.count <= 64
+    let isLocal =
+        !local.isEmpty && local.utf8.count <= 64
         && atoms.allSatisfy { atom in
-            !atom.isEmpty && atom.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && !"()<>[]:;@\\,\"".unicodeScalars.contains($0) }
+            !atom.isEmpty
+                && atom.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && !"()<>[]:;@\\,\"".unicodeScalars.contains($0) }
         }
     if domain.hasPrefix("["), domain.hasSuffix("]") {
         let address = String(domain.dropFirst().dropLast())
@@ -156,7 +162,9 @@ private func isUUID(_ text: String) -> Bool {
 private func isPointer(_ text: String) -> Bool {
     guard text.isEmpty || text.hasPrefix("/") else { return false }
     let scalars = Array(text.unicodeScalars)
-    return scalars.indices.allSatisfy { scalars[$0] != "~" || ($0 + 1 < scalars.count && (scalars[$0 + 1] == "0" || scalars[$0 + 1] == "1")) }
+    return scalars.indices.allSatisfy {
+        scalars[$0] != "~" || ($0 + 1 < scalars.count && (scalars[$0 + 1] == "0" || scalars[$0 + 1] == "1"))
+    }
 }
 
 private func digits(_ text: Substring, _ count: Int) -> Int? {

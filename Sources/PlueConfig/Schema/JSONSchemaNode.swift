@@ -120,13 +120,18 @@ final class JSONSchemaNode: Sendable {
         }
 
         var hasObjectKeywords: Bool {
-            !properties.isEmpty || !patternProperties.isEmpty || additionalProperties != nil || !required.isEmpty || !dependentRequired.isEmpty
+            !properties.isEmpty || !patternProperties.isEmpty || additionalProperties != nil || !required.isEmpty
+                || !dependentRequired.isEmpty
         }
 
         var typesOfAssertions: Set<JSONSchemaType> {
             var types: Set<JSONSchemaType> = []
-            if minimum != nil || maximum != nil || exclusiveMinimum != nil || exclusiveMaximum != nil { types.formUnion([.integer, .number]) }
-            if minLength != nil || maxLength != nil || pattern != nil || format != nil || least != nil || most != nil { types.insert(.string) }
+            if minimum != nil || maximum != nil || exclusiveMinimum != nil || exclusiveMaximum != nil {
+                types.formUnion([.integer, .number])
+            }
+            if minLength != nil || maxLength != nil || pattern != nil || format != nil || least != nil || most != nil {
+                types.insert(.string)
+            }
             if items != nil || minItems != nil || maxItems != nil || isUnique { types.insert(.array) }
             if hasObjectKeywords { types.insert(.object) }
             return types
@@ -142,15 +147,16 @@ enum JSONSchemaType: String, Hashable, Sendable, CaseIterable {
     case boolean, integer, number, array, string, null, object
 
     init(_ value: JSONValue) {
-        self = switch value {
-        case .null: .null
-        case .boolean: .boolean
-        case .integer: .integer
-        case .number: .number
-        case .string: .string
-        case .array: .array
-        case .object: .object
-        }
+        self =
+            switch value {
+            case .null: .null
+            case .boolean: .boolean
+            case .integer: .integer
+            case .number: .number
+            case .string: .string
+            case .array: .array
+            case .object: .object
+            }
     }
 
     func includes(_ value: JSONValue) -> Bool {
@@ -164,7 +170,9 @@ enum JSONSchemaType: String, Hashable, Sendable, CaseIterable {
     /// The types in both sets; every whole number is a number.
     static func common(_ left: Set<Self>, _ right: Set<Self>) -> Set<Self> {
         var both = left.intersection(right)
-        if left.contains(.integer) && right.contains(.number) || left.contains(.number) && right.contains(.integer) { both.insert(.integer) }
+        if left.contains(.integer) && right.contains(.number) || left.contains(.number) && right.contains(.integer) {
+            both.insert(.integer)
+        }
         return both
     }
 
@@ -183,7 +191,9 @@ enum JSONSchemaType: String, Hashable, Sendable, CaseIterable {
 
     static func summary(of types: Set<Self>) -> String {
         // What is a number may be a whole one; null cannot be written.
-        let named = allCases.filter { types.contains($0) && !($0 == .integer && types.contains(.number)) && ($0 != .null || types.count == 1) }
+        let named = allCases.filter {
+            types.contains($0) && !($0 == .integer && types.contains(.number)) && ($0 != .null || types.count == 1)
+        }
         return named.isEmpty ? "left out" : named.map(\.summary).joined(separator: " or ")
     }
 }

@@ -42,12 +42,16 @@ struct JSONSchemaReader {
         // One of these is enough: what follows it is the same again.
         guard count <= Self.largest else {
             if count == Self.largest + 1 {
-                report("schema-too-large", node.range.prefix(1), "with its references followed, the schema has more than \(Self.largest) parts")
+                report(
+                    "schema-too-large", node.range.prefix(1), "with its references followed, the schema has more than \(Self.largest) parts"
+                )
             }
             return JSONSchemaNode(keywords, at: node.range)
         }
         guard depth <= Self.deepest else {
-            report("schema-too-deep", node.range.prefix(1), "with its references followed, the schema is more than \(Self.deepest) levels deep")
+            report(
+                "schema-too-deep", node.range.prefix(1), "with its references followed, the schema is more than \(Self.deepest) levels deep"
+            )
             return JSONSchemaNode(keywords, at: node.range)
         }
         switch node.content {
@@ -115,7 +119,9 @@ struct JSONSchemaReader {
         case "readOnly": _ = flag(name, value)
         case "$schema":
             if let dialect = string(name, value), dialect != Self.dialect, dialect != Self.dialect + "#" {
-                report("unsupported-schema", value.range, "the schema is written in another dialect than 2020-12", hint: "Plue reads \(Self.dialect)")
+                report(
+                    "unsupported-schema", value.range, "the schema is written in another dialect than 2020-12",
+                    hint: "Plue reads \(Self.dialect)")
             }
         case "$id":
             // Inside the document it would give every reference below it another base.
@@ -138,7 +144,8 @@ struct JSONSchemaReader {
     static let dialect = "https://json-schema.org/draft/2020-12/schema"
 
     private static let known = [
-        "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "format",
+        "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern",
+        "format",
         "items", "minItems", "maxItems", "uniqueItems", "properties", "patternProperties", "additionalProperties", "required",
         "dependentRequired", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "$ref", "$defs", "default", "deprecated", "writeOnly",
         "readOnly", "title", "description", "examples", "$comment", "$schema", "$id", "x-plue-minimum", "x-plue-maximum", "x-plue-advice",
@@ -152,7 +159,8 @@ struct JSONSchemaReader {
         guard reference.hasPrefix("#"), let target = target(of: reference.dropFirst()) else {
             let isLocal = reference.hasPrefix("#")
             report(
-                "unresolved-ref", node.range, isLocal ? "'\(reference)' names nothing in this document" : "'\(reference)' names another document",
+                "unresolved-ref", node.range,
+                isLocal ? "'\(reference)' names nothing in this document" : "'\(reference)' names another document",
                 hint: isLocal ? nil : "references lead into the same document: #/$defs/name")
             return nil
         }
@@ -200,7 +208,8 @@ struct JSONSchemaReader {
             guard let type = JSONSchemaType(rawValue: name) else {
                 let names = JSONSchemaType.allCases.map(\.rawValue)
                 report(
-                    "invalid-schema", node.range, "there is no type '\(name)'", label: nearest(name, among: names).map { "did you mean '\($0)'?" },
+                    "invalid-schema", node.range, "there is no type '\(name)'",
+                    label: nearest(name, among: names).map { "did you mean '\($0)'?" },
                     hint: "the types are \(names.joined(separator: ", "))")
                 return nil
             }
@@ -225,7 +234,8 @@ struct JSONSchemaReader {
         guard let format = JSONSchemaFormat.named(name) else {
             let suggestion = nearest(name, among: JSONSchemaFormat.names)
             report(
-                "unknown-format", range, "unknown format '\(name)', which would check nothing", label: suggestion.map { "did you mean '\($0)'?" },
+                "unknown-format", range, "unknown format '\(name)', which would check nothing",
+                label: suggestion.map { "did you mean '\($0)'?" },
                 hint: suggestion == nil ? "the formats are \(JSONSchemaFormat.names.joined(separator: ", "))" : nil)
             return nil
         }

@@ -11,7 +11,8 @@ struct JSONSchemaRule: Sendable {
     /// What a value does that keeps the rule: "is between 1 and 65535".
     var fact: String {
         for (demand, fact) in [
-            ("must not be ", "is not "), ("must be ", "is "), ("must have ", "has "), ("must match ", "matches "), ("must not ", "does not "),
+            ("must not be ", "is not "), ("must be ", "is "), ("must have ", "has "), ("must match ", "matches "),
+            ("must not ", "does not "),
         ] where requirement.hasPrefix(demand) {
             return fact + requirement.dropFirst(demand.count)
         }
@@ -29,13 +30,20 @@ struct JSONSchemaRule: Sendable {
 
     static func all(of keywords: JSONSchemaNode.Keywords) -> [JSONSchemaRule] {
         var rules: [JSONSchemaRule] = []
-        if keywords.isNever { rules.append(JSONSchemaRule(code: "not-allowed", expected: "nothing here", requirement: "must be left out") { _ in false }) }
+        if keywords.isNever {
+            rules.append(JSONSchemaRule(code: "not-allowed", expected: "nothing here", requirement: "must be left out") { _ in false })
+        }
         if let types = keywords.types {
             let words = JSONSchemaType.summary(of: Set(types))
-            rules.append(JSONSchemaRule(code: "type", expected: words, requirement: "must be \(words)") { value in types.contains { $0.includes(value) } })
+            rules.append(
+                JSONSchemaRule(code: "type", expected: words, requirement: "must be \(words)") { value in
+                    types.contains { $0.includes(value) }
+                })
         }
         rules += keywords.enumerations.map(enumeration)
-        rules += [range(keywords), bounds(keywords), length(keywords), pattern(keywords), format(keywords), count(keywords), unique(keywords)].compactMap(\.self)
+        rules += [
+            range(keywords), bounds(keywords), length(keywords), pattern(keywords), format(keywords), count(keywords), unique(keywords),
+        ].compactMap(\.self)
         rules += keywords.items.map(items) ?? []
         rules += keywords.allOf.flatMap(\.rules)
         rules += combinations(keywords)
@@ -51,7 +59,9 @@ struct JSONSchemaRule: Sendable {
 
     private static func enumeration(_ values: [JSONValue]) -> JSONSchemaRule {
         let words = values.map(\.words).joined(separator: ", ")
-        return JSONSchemaRule(code: "one-of", expected: words, requirement: values.count == 1 ? "must be \(words)" : "must be one of \(words)") { value in
+        return JSONSchemaRule(
+            code: "one-of", expected: words, requirement: values.count == 1 ? "must be \(words)" : "must be one of \(words)"
+        ) { value in
             values.contains { $0.isSame(as: value) }
         }
     }
@@ -131,7 +141,8 @@ struct JSONSchemaRule: Sendable {
 
     private static func pattern(_ keywords: JSONSchemaNode.Keywords) -> JSONSchemaRule? {
         guard let pattern = keywords.pattern else { return nil }
-        return JSONSchemaRule(code: "pattern", expected: "text matching \(pattern.source)", requirement: "must match \(pattern.source)") { value in
+        return JSONSchemaRule(code: "pattern", expected: "text matching \(pattern.source)", requirement: "must match \(pattern.source)") {
+            value in
             if case .string(let text) = value { pattern.matches(text) } else { true }
         }
     }
@@ -156,7 +167,8 @@ struct JSONSchemaRule: Sendable {
     private static func items(_ schema: JSONSchemaNode) -> [JSONSchemaRule] {
         schema.rules.map { rule in
             JSONSchemaRule(
-                code: rule.code, expected: "each item: \(rule.expected)", requirement: "has an item that \(rule.requirement)", severity: rule.severity
+                code: rule.code, expected: "each item: \(rule.expected)", requirement: "has an item that \(rule.requirement)",
+                severity: rule.severity
             ) { value in
                 if case .array(let items) = value { items.allSatisfy(rule.holds) } else { true }
             }
@@ -169,7 +181,10 @@ struct JSONSchemaRule: Sendable {
         var rules: [JSONSchemaRule] = []
         if let branches = keywords.anyOf {
             let words = branches.map(\.phrase).joined(separator: ", or ")
-            rules.append(JSONSchemaRule(code: "any-of", expected: "to \(words)", requirement: "must \(words)") { value in branches.contains { $0.accepts(value) } })
+            rules.append(
+                JSONSchemaRule(code: "any-of", expected: "to \(words)", requirement: "must \(words)") { value in
+                    branches.contains { $0.accepts(value) }
+                })
         }
         if let branches = keywords.oneOf {
             let words = branches.map(\.phrase).joined(separator: ", or ")
@@ -181,15 +196,18 @@ struct JSONSchemaRule: Sendable {
         }
         if let schema = keywords.not {
             rules.append(
-                JSONSchemaRule(code: "not", expected: "not to \(schema.phrase)", requirement: "must not \(schema.phrase)") { !schema.accepts($0) })
+                JSONSchemaRule(code: "not", expected: "not to \(schema.phrase)", requirement: "must not \(schema.phrase)") {
+                    !schema.accepts($0)
+                })
         }
         if let condition = keywords.condition, keywords.then != nil || keywords.otherwise != nil {
             let (then, otherwise) = (keywords.then, keywords.otherwise)
-            let words = switch (then, otherwise) {
-            case (let then?, let otherwise?): "\(condition.phrase) and \(then.phrase), or else \(otherwise.phrase)"
-            case (let then?, nil): "either not \(condition.phrase), or \(then.phrase)"
-            case (nil, let otherwise): "\(condition.phrase), or else \(otherwise?.phrase ?? "")"
-            }
+            let words =
+                switch (then, otherwise) {
+                case (let then?, let otherwise?): "\(condition.phrase) and \(then.phrase), or else \(otherwise.phrase)"
+                case (let then?, nil): "either not \(condition.phrase), or \(then.phrase)"
+                case (nil, let otherwise): "\(condition.phrase), or else \(otherwise?.phrase ?? "")"
+                }
             rules.append(
                 JSONSchemaRule(code: "if", expected: "to \(words)", requirement: "must \(words)") { value in
                     (condition.accepts(value) ? then : otherwise)?.accepts(value) ?? true

@@ -8,7 +8,9 @@ struct JSONSchemaSections {
 
     mutating func root(_ schema: JSONSchemaNode) -> SectionModel {
         if let types = schema.declaredTypes, !types.contains(.object) {
-            reader.report("unsupported-schema", schema.place.prefix(1), "a configuration is an object of sections, so the schema's type must be object")
+            reader.report(
+                "unsupported-schema", schema.place.prefix(1),
+                "a configuration is an object of sections, so the schema's type must be object")
             return SectionModel()
         }
         return section(schema, at: [], hints: [], isSecret: false)
@@ -58,7 +60,8 @@ struct JSONSchemaSections {
     }
 
     private mutating func add(
-        _ name: String, isSection: (JSONSchemaNode) -> Bool, to section: inout SectionModel, _ members: [JSONSchemaNode], at path: SettingPath,
+        _ name: String, isSection: (JSONSchemaNode) -> Bool, to section: inout SectionModel, _ members: [JSONSchemaNode],
+        at path: SettingPath,
         _ hints: [JSONSchemaNode], _ isSecret: Bool, named place: Range<Int>?
     ) {
         let isRequired = members.contains { $0.keywords.required.contains(name) }
@@ -81,7 +84,8 @@ struct JSONSchemaSections {
         let where_ = place ?? schema.place
         guard isName(name) else {
             reader.report(
-                "schema-name", where_.prefix(1), "'\(name)' is not a name a document can have", hint: "names are letters, digits, '_' and '-', and start with a letter or '_'")
+                "schema-name", where_.prefix(1), "'\(name)' is not a name a document can have",
+                hint: "names are letters, digits, '_' and '-', and start with a letter or '_'")
             return
         }
         guard !path.isEmpty || name != "profile" else {
@@ -103,7 +107,9 @@ struct JSONSchemaSections {
     private enum Role { case section, setting, neither }
 
     private mutating func role(of schema: JSONSchemaNode, named name: String, isTop: Bool) -> Role {
-        let types = (schema.declaredTypes ?? (schema.assertedTypes.isEmpty ? schema.mentionedTypes : schema.assertedTypes)).subtracting([.null])
+        let types = (schema.declaredTypes ?? (schema.assertedTypes.isEmpty ? schema.mentionedTypes : schema.assertedTypes)).subtracting([
+            .null
+        ])
         if types == [.object] || (types.isEmpty && isTop) { return .section }
         if types.contains(.object) {
             reader.report(
@@ -112,7 +118,8 @@ struct JSONSchemaSections {
             return .neither
         }
         if schema.hasObjectInside {
-            reader.report("unsupported-schema", schema.place.prefix(1), "'\(name)' holds objects inside a list, which no document can write",
+            reader.report(
+                "unsupported-schema", schema.place.prefix(1), "'\(name)' holds objects inside a list, which no document can write",
                 hint: "describe a section for each: {\"additionalProperties\": {…}}")
             return .neither
         }
@@ -141,7 +148,8 @@ struct JSONSchemaSections {
                     section.patterns.append(
                         NamePattern(pattern, section: self.section(schema, at: path + ["NAME"], hints: [], isSecret: isSecret)))
                 case .setting:
-                    section.patterns.append(NamePattern(pattern, setting: schema.setting(named: "NAME", isRequired: false, isSecret: isSecret)))
+                    section.patterns.append(
+                        NamePattern(pattern, setting: schema.setting(named: "NAME", isRequired: false, isSecret: isSecret)))
                 case .neither: break
                 }
             }
@@ -181,9 +189,10 @@ struct JSONSchemaSections {
         // Names that are not fixed have one row each; whatever else is said of them is checked here.
         let fixed = Set(members.flatMap(\.keywords.properties.keys))
         if members.flatMap(\.keywords.patternProperties).count + members.compactMap(\.keywords.additionalProperties).count > 1 {
-            rules.append(rule("names fit every pattern that they match") { tree in
-                members.flatMap { tree.failuresOfOtherNames(than: fixed, in: $0) }
-            })
+            rules.append(
+                rule("names fit every pattern that they match") { tree in
+                    members.flatMap { tree.failuresOfOtherNames(than: fixed, in: $0) }
+                })
         }
         return rules
     }

@@ -42,7 +42,9 @@ extension JSONSchemaNode {
             guard let text = SettingText(json: value, isList: reading.kind.isList) else { return ("is no value of a setting", place) }
             do {
                 let value = try reading.value(of: text)
-                if let rule = rules.first(where: { $0.severity == .error && !$0.holds(value) }) { return ("breaks its own rule: it \(rule.requirement)", place) }
+                if let rule = rules.first(where: { $0.severity == .error && !$0.holds(value) }) {
+                    return ("breaks its own rule: it \(rule.requirement)", place)
+                }
             } catch {
                 return ("must be \(error.expected)", place)
             }

@@ -46,12 +46,14 @@ struct JSONSchemaTree {
             for other in needed where !isSet(other) {
                 failures.append(
                     Failure(
-                        clause: "\((path + [other]).quoted) must be set when \((path + [name]).quoted) is", blames: [path + [name], path + [other]],
+                        clause: "\((path + [other]).quoted) must be set when \((path + [name]).quoted) is",
+                        blames: [path + [name], path + [other]],
                         expected: "'\(other)' beside it"))
             }
         }
         for values in keywords.enumerations where !values.contains(where: { $0.isSame(as: json) }) {
-            failures.append(Failure(clause: "the section must be \(values.map { $0.text() }.joined(separator: " or "))", blames: named(path)))
+            failures.append(
+                Failure(clause: "the section must be \(values.map { $0.text() }.joined(separator: " or "))", blames: named(path)))
         }
         if let branches = keywords.anyOf, !branches.contains(where: accepts) {
             failures.append(choice(branches, at: path))
@@ -63,7 +65,8 @@ struct JSONSchemaTree {
                 let holding = branches.filter(accepts)
                 failures.append(
                     Failure(
-                        clause: "only one of these may hold, but \(count) do: \(holding.map { $0.statement(at: path) }.joined(separator: "; "))",
+                        clause:
+                            "only one of these may hold, but \(count) do: \(holding.map { $0.statement(at: path) }.joined(separator: "; "))",
                         blames: blames(holding, at: path)))
             }
         }
@@ -100,7 +103,8 @@ struct JSONSchemaTree {
         if let section = tree.sections[name] {
             return JSONSchemaTree(tree: section, isCondition: isCondition).failures(of: schema, at: place)
         }
-        guard let value = tree.values[name].map(JSONValue.init), let rule = schema.rules.first(where: { $0.severity == .error && !$0.holds(value) })
+        guard let value = tree.values[name].map(JSONValue.init),
+            let rule = schema.rules.first(where: { $0.severity == .error && !$0.holds(value) })
         else { return [] }
         return [Failure(clause: "\(place.quoted) \(rule.requirement)", blames: [place], expected: rule.expected)]
     }
@@ -165,7 +169,9 @@ extension JSONSchemaNode {
     fileprivate func statement(at path: SettingPath) -> String {
         var clauses: [String] = []
         if keywords.isNever { clauses.append("nothing is set") }
-        for name in keywords.required where keywords.properties[name]?.hasStatement != true { clauses.append("\((path + [name]).quoted) is set") }
+        for name in keywords.required where keywords.properties[name]?.hasStatement != true {
+            clauses.append("\((path + [name]).quoted) is set")
+        }
         for (name, member) in keywords.properties {
             let place = path + [name]
             if member.keywords.isNever {
@@ -175,7 +181,9 @@ extension JSONSchemaNode {
             } else {
                 let facts = member.rules.filter { $0.severity == .error && $0.code != "type" }.map(\.fact)
                 let type = member.rules.filter { $0.code == "type" }.map(\.fact)
-                if !(facts + type).isEmpty { clauses.append("\(place.quoted) \((facts.isEmpty ? type : facts).joined(separator: " and "))") }
+                if !(facts + type).isEmpty {
+                    clauses.append("\(place.quoted) \((facts.isEmpty ? type : facts).joined(separator: " and "))")
+                }
             }
         }
         for (pattern, _) in keywords.patternProperties { clauses.append("what matches \(pattern.source) is right") }
@@ -186,11 +194,15 @@ extension JSONSchemaNode {
         for values in keywords.enumerations { clauses.append("the section is \(values.map { $0.text() }.joined(separator: " or "))") }
         clauses += keywords.allOf.map { $0.statement(at: path) }
         if let anyOf = keywords.anyOf { clauses.append("(\(anyOf.map { $0.statement(at: path) }.joined(separator: " or ")))") }
-        if let oneOf = keywords.oneOf { clauses.append("exactly one holds of (\(oneOf.map { $0.statement(at: path) }.joined(separator: "; ")))") }
+        if let oneOf = keywords.oneOf {
+            clauses.append("exactly one holds of (\(oneOf.map { $0.statement(at: path) }.joined(separator: "; ")))")
+        }
         if let not = keywords.not { clauses.append("it is not so that \(not.statement(at: path))") }
         if let condition = keywords.condition {
             if let then = keywords.then { clauses.append("\(then.statement(at: path)) if \(condition.statement(at: path))") }
-            if let otherwise = keywords.otherwise { clauses.append("\(otherwise.statement(at: path)) unless \(condition.statement(at: path))") }
+            if let otherwise = keywords.otherwise {
+                clauses.append("\(otherwise.statement(at: path)) unless \(condition.statement(at: path))")
+            }
         }
         return clauses.isEmpty ? "anything goes" : clauses.joined(separator: " and ")
     }

@@ -111,7 +111,8 @@ struct DecodedValues: Sendable {
 
     /// Those of a type, by name: the keys of a section whose names are the user's.
     func dictionary<Value>(of _: Value.Type) -> [String: Value] {
-        Dictionary(zip(names.names, values).lazy.compactMap { name, value in (value as? Value).map { (name, $0) } }, uniquingKeysWith: { $1 })
+        Dictionary(
+            zip(names.names, values).lazy.compactMap { name, value in (value as? Value).map { (name, $0) } }, uniquingKeysWith: { $1 })
     }
 }
 

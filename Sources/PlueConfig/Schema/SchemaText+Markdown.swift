@@ -26,7 +26,8 @@ private struct MarkdownPage {
             if !notes.isEmpty { text += "\n\(notes.joined(separator: " "))\n" }
         }
         var rows = Array(section.settings.values.map { ("`\($0.name)`", $0) })
-        rows += section.patterns.compactMap { pattern in pattern.setting.map { ("any name matching \(pattern.pattern.source.inCode)", $0) } }
+        rows += section.patterns.compactMap { pattern in pattern.setting.map { ("any name matching \(pattern.pattern.source.inCode)", $0) }
+        }
         if let any = section.anySetting { rows.append(("any name", any)) }
         if !rows.isEmpty {
             text += "\n| Key | Type | Default | Rules | Takes effect | Description |\n| --- | --- | --- | --- | --- | --- |\n"

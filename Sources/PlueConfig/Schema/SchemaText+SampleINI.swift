@@ -23,7 +23,9 @@ private struct SampleFile {
             if !text.isEmpty { text += "\n" }
             comment(section.summary)
             line("[\(path.joined(separator: "."))]", isActive: isActive)
-            for setting in section.settings.values where setting.replacement == nil { add(setting, named: setting.name, at: path, isActive: isActive) }
+            for setting in section.settings.values where setting.replacement == nil {
+                add(setting, named: setting.name, at: path, isActive: isActive)
+            }
             for pattern in section.patterns {
                 guard let setting = pattern.setting else { continue }
                 comment("Any name that matches \(pattern.pattern.source):")

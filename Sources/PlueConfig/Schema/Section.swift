@@ -71,7 +71,8 @@ public struct Section<Root: Settings>: Sendable {
                 case .summary(let text): summary = text
                 case .constraint(let constraint): constraints.append(constraint.over { $0 as? Value })
                 case .secret: isSecret = true
-                case .required, .restart, .deprecated: schema.contradict("the keys of '\(name)' cannot be required, deprecated or restart-only")
+                case .required, .restart, .deprecated:
+                    schema.contradict("the keys of '\(name)' cannot be required, deprecated or restart-only")
                 }
             }
             var model = SectionModel(summary: summary)

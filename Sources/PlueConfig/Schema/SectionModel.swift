@@ -65,7 +65,8 @@ public struct SectionModel: Sendable {
 
     /// The setting of that name, or `nil` when the schema has none. The row of a section with free names is called `NAME`.
     public func setting(named name: String) -> SettingModel? {
-        settings[name] ?? patterns.first { $0.setting != nil && $0.pattern.matches(name) }?.setting ?? anySetting ?? (isOpen ? .undeclared : nil)
+        settings[name] ?? patterns.first { $0.setting != nil && $0.pattern.matches(name) }?.setting ?? anySetting
+            ?? (isOpen ? .undeclared : nil)
     }
 
     /// The row for a key, or `nil` when the schema has none.

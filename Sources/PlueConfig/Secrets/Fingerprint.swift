@@ -20,10 +20,11 @@ public struct Fingerprints: Sendable {
     public func fingerprint(of secret: Secret<PlainValue>) -> String {
         secret.withExposed { value in
             let code = HMAC<SHA256>.authenticationCode(for: Data(value.description.utf8), using: key)
-            return "hmac:" + code.prefix(8).map { byte in
-                let digits = String(byte, radix: 16)
-                return digits.count == 1 ? "0" + digits : digits
-            }.joined()
+            return "hmac:"
+                + code.prefix(8).map { byte in
+                    let digits = String(byte, radix: 16)
+                    return digits.count == 1 ? "0" + digits : digits
+                }.joined()
         }
     }
 

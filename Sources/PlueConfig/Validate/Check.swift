@@ -185,7 +185,8 @@ struct Check {
         problems.append(
             Diagnostic(
                 "type", key: key, at: setting.value.winner.valueLocation(isSecret: setting.isSecret),
-                found.map { "\(item) is \($0.isEmpty ? "empty" : "'\($0)'"), but must be \(problem.expected)" } ?? "\(item) must be \(problem.expected)",
+                found.map { "\(item) is \($0.isEmpty ? "empty" : "'\($0)'"), but must be \(problem.expected)" }
+                    ?? "\(item) must be \(problem.expected)",
                 label: "expected \(problem.expected)", expected: problem.expected, found: found, hint: problem.hint,
                 related: overrides(setting)))
     }
@@ -221,7 +222,11 @@ struct Check {
     private func overrides(_ setting: ResolvedSetting) -> [Diagnostic.Related] {
         guard let below = setting.value.overridden.last else { return [] }
         let shown = setting.isSecret ? nil : below.written.map(shortened)
-        return [Diagnostic.Related("overrides \(shown.map { "\($0) " } ?? "")from \(below.origin.summary)", at: below.origin.valueLocation(isSecret: setting.isSecret))]
+        return [
+            Diagnostic.Related(
+                "overrides \(shown.map { "\($0) " } ?? "")from \(below.origin.summary)",
+                at: below.origin.valueLocation(isSecret: setting.isSecret))
+        ]
     }
 
     /// A value that a message quotes is cut, so that one bad line cannot fill a log.

@@ -42,7 +42,8 @@ public struct API: Sendable {
     private func configuration(_ request: Request) -> Response {
         let snapshot = manager.snapshot
         if let unchanged = notModified(request, snapshot.version) { return unchanged }
-        let value = request.uri.queryParameters["origins"] == "true"
+        let value =
+            request.uri.queryParameters["origins"] == "true"
             ? ConfigurationJSON.origins(snapshot.settings, version: snapshot.version, fingerprints)
             : ConfigurationJSON.values(snapshot.settings, version: snapshot.version, fingerprints)
         return json(value, version: snapshot.version)
@@ -66,7 +67,8 @@ public struct API: Sendable {
         switch try await manager.reload(cause, isForced: request.uri.queryParameters["force"] == "true") {
         case .unchanged(let version): return json(["version": .integer(version), "changed": []], version: version)
         case .committed(let version, let plan):
-            return json(["version": .integer(version), "changed": .array(plan.changes.map { .string($0.key.description) })], version: version)
+            return json(
+                ["version": .integer(version), "changed": .array(plan.changes.map { .string($0.key.description) })], version: version)
         case .rejected(let attempt): throw Problem(attempt)
         }
     }
@@ -74,7 +76,9 @@ public struct API: Sendable {
     // MARK: - Form
 
     private func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
-        Response(status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
     }
 
     private func json(_ value: JSONValue, version: Int? = nil) -> Response {

@@ -20,7 +20,9 @@ struct AccessMiddleware: RouterMiddleware {
     ) async throws -> Response {
         guard case .tcp(let address) = context.peer else { return try await next(request, context) }
         if request.uri.path == "/healthz" || request.uri.path == "/readyz" { return try await next(request, context) }
-        guard isAllowed(host: request.head.authority) else { throw Problem(.misdirectedRequest, "this server does not answer to that Host") }
+        guard isAllowed(host: request.head.authority) else {
+            throw Problem(.misdirectedRequest, "this server does not answer to that Host")
+        }
         let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
         if request.headers[.origin] != nil || site == "cross-site" || site == "same-site" {
             throw Problem(.forbidden, "requests from other sites are refused")

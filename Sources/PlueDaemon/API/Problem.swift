@@ -35,7 +35,9 @@ struct Problem: Error {
     }
 
     var response: Response {
-        var body: JSONValue = ["type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code), "detail": .string(detail)]
+        var body: JSONValue = [
+            "type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code), "detail": .string(detail),
+        ]
         for (name, value) in members.members { body[name] = value }
         return Response(
             status: status, headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
@@ -56,7 +58,8 @@ struct ProblemMiddleware: RouterMiddleware {
         } catch let problem as Problem {
             return problem.response
         } catch let error as any HTTPResponseError {
-            return Problem(error.status, error.status == .notFound ? "there is nothing at \(request.uri.path)" : error.status.reasonPhrase).response
+            return Problem(error.status, error.status == .notFound ? "there is nothing at \(request.uri.path)" : error.status.reasonPhrase)
+                .response
         }
     }
 }

@@ -14,7 +14,9 @@ public struct Comparison: Sendable {
 
     private typealias Side = Planned<DaemonSettings>
 
-    private init(_ old: (name: String, side: Side?), _ new: (name: String, side: Side), services: [PlannedService], _ fingerprints: Fingerprints) {
+    private init(
+        _ old: (name: String, side: Side?), _ new: (name: String, side: Side), services: [PlannedService], _ fingerprints: Fingerprints
+    ) {
         self.old = old.name
         self.new = new.name
         changes = Plan.changes(from: old.side?.snapshot.settings, to: new.side.snapshot.settings)
@@ -33,7 +35,9 @@ public struct Comparison: Sendable {
         let running = try await deployment.runningVersion()
         let old = try running.map { try deployment.plan($0.candidate) }
         let services = DaemonServices.plan(from: old?.snapshot.value, to: new.snapshot.value)
-        return Comparison((running.map { "version \($0.number)" } ?? "nothing", old), (file ?? "the files", new), services: services, deployment.fingerprints())
+        return Comparison(
+            (running.map { "version \($0.number)" } ?? "nothing", old), (file ?? "the files", new), services: services,
+            deployment.fingerprints())
     }
 
     /// A version against another, or against the files.
@@ -45,11 +49,14 @@ public struct Comparison: Sendable {
         } else {
             right = try deployment.plan(await deployment.source.read(deployment.environment))
         }
-        return Comparison(("version \(old)", left), (new.map { "version \($0)" } ?? "the files", right), services: [], deployment.fingerprints())
+        return Comparison(
+            ("version \(old)", left), (new.map { "version \($0)" } ?? "the files", right), services: [], deployment.fingerprints())
     }
 
     /// Two environments of the same directory.
-    public static func between(environments old: EnvironmentName, _ new: EnvironmentName, _ deployment: Deployment) async throws -> Comparison {
+    public static func between(environments old: EnvironmentName, _ new: EnvironmentName, _ deployment: Deployment) async throws
+        -> Comparison
+    {
         let left = try deployment.plan(await deployment.source.read(old))
         let right = try deployment.plan(await deployment.source.read(new))
         return Comparison((old.rawValue, left), (new.rawValue, right), services: [], deployment.fingerprints())
@@ -62,7 +69,8 @@ public struct Comparison: Sendable {
         var lines = ["\(old) → \(new)"]
         for change in changes {
             lines.append(
-                "  \(change.key): \(painted(fingerprints.shown(change.old).description, 31)) → \(painted(fingerprints.shown(change.new).description, 32))\(change.effect == .restart ? "  (after a restart)" : "")")
+                "  \(change.key): \(painted(fingerprints.shown(change.old).description, 31)) → \(painted(fingerprints.shown(change.new).description, 32))\(change.effect == .restart ? "  (after a restart)" : "")"
+            )
             lines.append("      \([change.oldOrigin, change.newOrigin].filter { !$0.isEmpty }.joined(separator: " → "))")
         }
         if showsServices {
@@ -79,8 +87,10 @@ public struct Comparison: Sendable {
             "changes": .array(
                 changes.map { change in
                     [
-                        "key": .string(change.key.description), "old": fingerprints.shown(change.old).json, "new": fingerprints.shown(change.new).json,
-                        "oldOrigin": .string(change.oldOrigin), "newOrigin": .string(change.newOrigin), "effect": .string(change.effect.rawValue),
+                        "key": .string(change.key.description), "old": fingerprints.shown(change.old).json,
+                        "new": fingerprints.shown(change.new).json,
+                        "oldOrigin": .string(change.oldOrigin), "newOrigin": .string(change.newOrigin),
+                        "effect": .string(change.effect.rawValue),
                     ]
                 }),
             "services": .array(services.map { ["name": .string($0.name), "action": .string($0.action.rawValue)] }),

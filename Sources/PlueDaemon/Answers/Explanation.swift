@@ -61,7 +61,9 @@ public struct Explanation: Sendable {
         lines.append("")
         let width = layers.map(\.place.count).max() ?? 0
         for layer in layers.reversed() {
-            lines.append("  \(layer.wins ? "▶" : " ") \(layer.place)\(String(repeating: " ", count: width - layer.place.count))  \(layer.says)\(layer.wins ? "" : "  (overridden)")")
+            lines.append(
+                "  \(layer.wins ? "▶" : " ") \(layer.place)\(String(repeating: " ", count: width - layer.place.count))  \(layer.says)\(layer.wins ? "" : "  (overridden)")"
+            )
         }
         return lines.joined(separator: "\n")
     }

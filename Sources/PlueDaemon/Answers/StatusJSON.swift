@@ -17,7 +17,10 @@ public enum StatusJSON {
             "confirm": .null,
             "services": .array(
                 status.services.map {
-                    ["name": .string($0.name), "state": .string($0.state), "version": .integer($0.version), "draining": .integer($0.draining)]
+                    [
+                        "name": .string($0.name), "state": .string($0.state), "version": .integer($0.version),
+                        "draining": .integer($0.draining),
+                    ]
                 }),
         ]
     }

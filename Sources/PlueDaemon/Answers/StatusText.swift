@@ -4,15 +4,22 @@ public import PlueConfig
 public enum StatusText {
     /// `plue status`.
     public static func text(_ status: JSONValue) -> String {
-        var lines = ["\(status["state"]?.string ?? "?"): version \(status["version"]?.integer ?? 0) of \(status["environment"]?.string ?? "?")"]
+        var lines = [
+            "\(status["state"]?.string ?? "?"): version \(status["version"]?.integer ?? 0) of \(status["environment"]?.string ?? "?")"
+        ]
         if status["drift"]?.boolean == true { lines.append("drift: the files say something else than what runs") }
         if let attempt = status["lastAttempt"], attempt != .null {
-            var line = "last attempt: \(attempt["outcome"]?.string ?? "under way") at \(attempt["at"]?.string ?? "?") by \(attempt["trigger"]?.string ?? "?") in \(attempt["durationMs"]?.integer ?? 0) ms"
+            var line =
+                "last attempt: \(attempt["outcome"]?.string ?? "under way") at \(attempt["at"]?.string ?? "?") by \(attempt["trigger"]?.string ?? "?") in \(attempt["durationMs"]?.integer ?? 0) ms"
             if let problem = attempt["problem"]?.string { line += ": \(problem)" }
             lines.append(line)
             for diagnostic in attempt["diagnostics"]?.elements ?? [] {
-                let place = diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" } ?? ""
-                lines.append("  \(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)")
+                let place =
+                    diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" }
+                    ?? ""
+                lines.append(
+                    "  \(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)"
+                )
             }
         }
         let pending = status["pendingRestart"]?.elements.compactMap(\.string) ?? []
@@ -21,7 +28,9 @@ public enum StatusText {
         lines.append("watch: \(watch?["mode"]?.string ?? "?")\(watch?["reason"]?.string.map { " (\($0))" } ?? "")")
         for service in status["services"]?.elements ?? [] {
             let draining = service["draining"]?.integer ?? 0
-            lines.append("service \(service["name"]?.string ?? "?"): \(service["state"]?.string ?? "?")\(draining > 0 ? ", \(draining) draining" : "")")
+            lines.append(
+                "service \(service["name"]?.string ?? "?"): \(service["state"]?.string ?? "?")\(draining > 0 ? ", \(draining) draining" : "")"
+            )
         }
         return lines.joined(separator: "\n")
     }

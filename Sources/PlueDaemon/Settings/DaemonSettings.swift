@@ -64,7 +64,9 @@ public struct ServerSettings: Settings {
         Setting("drain_timeout", \.drainTimeout, .range(.zero ... .seconds(3600)), "How long a replaced listener's connections may go on.")
         Setting("tls_certificate", \.tlsCertificate, .readable, "PEM file with the certificate chain.")
         Setting("tls_private_key", \.tlsPrivateKey, .readable, .privateMode, "PEM file with the private key.")
-        Setting("allowed_hosts", \.allowedHosts, .each(.notEmpty), .unique(), "Host headers that are answered; all of this machine's names when empty.")
+        Setting(
+            "allowed_hosts", \.allowedHosts, .each(.notEmpty), .unique(),
+            "Host headers that are answered; all of this machine's names when empty.")
         Rule("tls_certificate and tls_private_key are set together", blames: \.tlsCertificate, \.tlsPrivateKey) { settings, _ in
             (settings.tlsCertificate == nil) == (settings.tlsPrivateKey == nil)
         }
@@ -114,7 +116,8 @@ public struct DatabaseSettings: Settings {
         Setting("pool_min", \.poolMin, .range(0...10_000), "Connections that are kept open.")
         Setting("pool_max", \.poolMax, .range(1...10_000), "Most connections at once.")
         Setting("connect_timeout", \.connectTimeout, .range(.milliseconds(100) ... .seconds(300)), "Longest a login may take.")
-        Setting("statement_timeout", \.statementTimeout, .range(.zero ... .seconds(86_400)), "Longest a statement may take; 0 for no limit.")
+        Setting(
+            "statement_timeout", \.statementTimeout, .range(.zero ... .seconds(86_400)), "Longest a statement may take; 0 for no limit.")
         Setting("audit_export", \.auditExport, "Whether audit rows are written to a table there too.")
         Rule("pool_min is at most pool_max", blames: \.poolMin, \.poolMax) { settings, _ in settings.poolMin <= settings.poolMax }
     }
@@ -164,7 +167,9 @@ public struct ReloadSettings: Settings {
 
     public static let schema = Schema<Self> {
         Setting("watch", \.watch, "How files are watched.")
-        Setting("poll_interval", \.pollInterval, .range(.milliseconds(100) ... .seconds(3600)), "How often files are compared when nothing reports a change.")
+        Setting(
+            "poll_interval", \.pollInterval, .range(.milliseconds(100) ... .seconds(3600)),
+            "How often files are compared when nothing reports a change.")
         Setting("prepare_timeout", \.prepareTimeout, .range(.milliseconds(100) ... .seconds(600)), "Longest a service may take to prepare.")
         Setting("verify_timeout", \.verifyTimeout, .range(.milliseconds(100) ... .seconds(600)), "Longest a service may take to verify.")
         Setting("allow_in_place", \.allowInPlace, "Whether a file that cannot be replaced may be overwritten in place.")

@@ -5,11 +5,11 @@ import Testing
 @testable import PlueConfig
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Darwin
+import Darwin
 #endif
 
 /// The same transaction over a real listener: the operating system is the judge.
@@ -142,9 +142,9 @@ private func connect(to port: UInt16) throws {
 
 private func openSocket() throws -> Int32 {
     #if canImport(Glibc)
-        let kind = Int32(SOCK_STREAM.rawValue)
+    let kind = Int32(SOCK_STREAM.rawValue)
     #else
-        let kind = SOCK_STREAM
+    let kind = SOCK_STREAM
     #endif
     let descriptor = socket(AF_INET, kind, 0)
     try check(descriptor)

@@ -98,7 +98,9 @@ struct DiagnosticReportTests {
     @Test("A variable is a logical place in SARIF and a file without lines in JSON")
     func variables() {
         let diagnostic = Diagnostic("type", at: Location(file: "$PLUE__A__B", line: 1, column: 1, endLine: 1, endColumn: 1), "m")
-        #expect(DiagnosticJSON.value(diagnostic).text() == #"{"code":"type","severity":"error","file":"$PLUE__A__B","message":"m","related":[]}"#)
+        #expect(
+            DiagnosticJSON.value(diagnostic).text()
+                == #"{"code":"type","severity":"error","file":"$PLUE__A__B","message":"m","related":[]}"#)
         #expect(DiagnosticSARIF.report([diagnostic]).text().contains(##""locations":[{"logicalLocations":[{"name":"$PLUE__A__B"}]}]"##))
     }
 }

@@ -134,7 +134,8 @@ struct DiagnosticTextTests {
         let evil = "a\u{1B}[2J\r\n\u{7}\u{9B}31m\u{202E}\u{7F}"
         let report = text(
             Diagnostic(
-                "x", at: place(1, 2..<3, evil, file: evil), evil, label: evil, hint: evil, related: [.init(evil, at: place(1, 1..<2, nil, file: evil))]))
+                "x", at: place(1, 2..<3, evil, file: evil), evil, label: evil, hint: evil,
+                related: [.init(evil, at: place(1, 1..<2, nil, file: evil))]))
         #expect(report.unicodeScalars.allSatisfy { $0 == "\n" || !($0.properties.generalCategory == .control || $0 == "\u{202E}") })
         #expect(report.hasPrefix("error[x]: a␛[2J␍␊␇\\u{9b}31m\\u{202e}␡\n"))
         #expect(report.split(separator: "\n").count == 8)

@@ -23,7 +23,10 @@ private struct App: Settings {
 
 @Suite("Layers")
 struct LayerTests {
-    private func port(_ texts: [String: String], _ environment: EnvironmentName = "production", variables: [String: String] = [:], overrides: [String] = []) throws -> Int {
+    private func port(
+        _ texts: [String: String], _ environment: EnvironmentName = "production", variables: [String: String] = [:],
+        overrides: [String] = []
+    ) throws -> Int {
         try Road(App.self, texts, environment: environment, variables: variables, overrides: overrides).settings().server.port
     }
 
@@ -52,7 +55,9 @@ struct LayerTests {
     func lists() throws {
         let texts = ["base.ini": "[server]\nnames = a, b\n", "production.ini": "[server]\nnames = c\n"]
         #expect(try Road(App.self, texts, environment: "production").settings().server.names == ["c"])
-        #expect(try Road(App.self, ["base.ini": texts["base.ini"] ?? "", "production.ini": ""], environment: "production").settings().server.names == ["a", "b"])
+        #expect(
+            try Road(App.self, ["base.ini": texts["base.ini"] ?? "", "production.ini": ""], environment: "production").settings().server
+                .names == ["a", "b"])
         #expect(try Road(App.self, ["base.ini": "[server]\nnames =\nhost =\n"]).settings().server.names == [])
         #expect(try Road(App.self, ["base.ini": "[server]\nnames =\nhost =\n"]).settings().server.host == "")
     }
@@ -81,10 +86,17 @@ struct LayerTests {
 
     @Test("an extended profile that does not exist, and a [profile] where none belongs, are errors with a place")
     func misplaced() {
-        #expect(Road(App.self, ["production.ini": "[profile]\nextends = stagin\n"], environment: "production").problems() == ["unknown-profile profile.extends production.ini:2:11"])
+        #expect(
+            Road(App.self, ["production.ini": "[profile]\nextends = stagin\n"], environment: "production").problems() == [
+                "unknown-profile profile.extends production.ini:2:11"
+            ])
         #expect(Road(App.self, ["base.ini": "[profile]\nextends = x\n"]).problems() == ["misplaced-profile profile base.ini:1:2"])
-        #expect(Road(App.self, ["development.ini": "[profile]\nextend = x\n"]).problems() == ["unknown-key profile.extend development.ini:2:1"])
-        #expect(Road(App.self, ["development.ini": "[profile]\nextends = A\n"]).problems() == ["invalid-name profile.extends development.ini:2:11"])
+        #expect(
+            Road(App.self, ["development.ini": "[profile]\nextend = x\n"]).problems() == ["unknown-key profile.extend development.ini:2:1"])
+        #expect(
+            Road(App.self, ["development.ini": "[profile]\nextends = A\n"]).problems() == [
+                "invalid-name profile.extends development.ini:2:11"
+            ])
     }
 
     @Test("neither base.ini nor the environment's document is an error that names both and what there is")
@@ -96,9 +108,13 @@ struct LayerTests {
     @Test("unknown sections, keys and variables are errors with a suggestion")
     func unknown() throws {
         let road = Road(
-            App.self, ["base.ini": "[servr]\nport = 1\n[server]\nprot = 80\nHost = x\nzzzzzz = 1\n"], variables: ["PLUE__SERVER__PROT": "1", "PLUE__PORT": "1", "PLUE_ENVIRONMENT": "x"])
+            App.self, ["base.ini": "[servr]\nport = 1\n[server]\nprot = 80\nHost = x\nzzzzzz = 1\n"],
+            variables: ["PLUE__SERVER__PROT": "1", "PLUE__PORT": "1", "PLUE_ENVIRONMENT": "x"])
         let diagnostics = road.diagnostics()
-        #expect(diagnostics.map(\.code.rawValue).sorted() == ["unknown-key", "unknown-key", "unknown-key", "unknown-section", "unknown-variable", "unknown-variable"])
+        #expect(
+            diagnostics.map(\.code.rawValue).sorted() == [
+                "unknown-key", "unknown-key", "unknown-key", "unknown-section", "unknown-variable", "unknown-variable",
+            ])
         #expect(diagnostics.first { $0.key?.description == "server.prot" }?.label == "did you mean 'port'?")
         #expect(diagnostics.first { $0.key?.description == "server.prot" }?.location?.excerpt == "prot = 80")
         #expect(diagnostics.first { $0.key?.name == "Host" }?.label == "did you mean 'host'?")
@@ -110,7 +126,8 @@ struct LayerTests {
     @Test("every value knows where it came from and what it overrides")
     func origins() throws {
         let planned = try Road(
-            App.self, ["base.ini": "[server]\nport = 2\n", "development.ini": "[server]\n  port = 3\n"], overrides: ["server.host=cli"]).plan()
+            App.self, ["base.ini": "[server]\nport = 2\n", "development.ini": "[server]\n  port = 3\n"], overrides: ["server.host=cli"]
+        ).plan()
         let port = try #require(planned.snapshot.settings[SettingKey(section: "server", name: "port")])
         #expect(port.origin.summary == "development.ini:2:10")
         #expect(port.contributions.map(\.origin.summary) == ["base.ini:2:8", "development.ini:2:10"])

@@ -49,10 +49,14 @@ import Testing
                 try await config.watchInt(forKey: "http.port", default: 0) { for await value in $0 { await seen.add("port \(value)") } }
             }
             group.addTask {
-                try await config.watchBool(forKey: "http.tls.enabled", default: false) { for await value in $0 { await seen.add("tls \(value)") } }
+                try await config.watchBool(forKey: "http.tls.enabled", default: false) {
+                    for await value in $0 { await seen.add("tls \(value)") }
+                }
             }
             group.addTask {
-                try await config.watchDouble(forKey: "http.ratio", default: 0) { for await value in $0 { await seen.add("ratio \(value)") } }
+                try await config.watchDouble(forKey: "http.ratio", default: 0) {
+                    for await value in $0 { await seen.add("ratio \(value)") }
+                }
             }
             await seen.wait(for: ["port 1", "tls false", "ratio 0.5"])
             text.set("[http]\nport = 2\nratio = 0.5\n[http.tls]\nenabled = no\n")
@@ -77,7 +81,8 @@ import Testing
             group.addTask {
                 try await config.watchSnapshot { snapshots in
                     for await snapshot in snapshots {
-                        await seen.add("\(snapshot.int(forKey: "http.port", default: 0)) \(snapshot.double(forKey: "http.ratio", default: 0))")
+                        await seen.add(
+                            "\(snapshot.int(forKey: "http.port", default: 0)) \(snapshot.double(forKey: "http.ratio", default: 0))")
                     }
                 }
             }

@@ -9,11 +9,15 @@ import Testing
 @Suite struct ReaderRaceTests {
     private static let commits = 10_000
 
-    @Test(.timeLimit(.minutes(5))) func `Ten thousand commits tear no value, take no reader back in time, and leak no snapshot`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `Ten thousand commits tear no value, take no reader back in time, and leak no snapshot`()
+        async throws
+    {
         let number = Mutex(0)
         let source = MemorySource { environment in
             let number = number.withLock { $0 }
-            return Candidate(environment: environment, texts: ["development.ini": "[pair]\nfirst = \(number)\nsecond = \(number)\nname = version \(number)\n"])
+            return Candidate(
+                environment: environment,
+                texts: ["development.ini": "[pair]\nfirst = \(number)\nsecond = \(number)\nname = version \(number)\n"])
         }
         var options = ConfigManager<PairRoot>.Options()
         options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -53,7 +57,9 @@ import Testing
                 while !isOver() {
                     manager.read { outer in
                         let inner = manager.read { $0.pair.first }
-                        if inner < outer.pair.first { torn.withLock { $0.append("an inner read went back to \(inner) from \(outer.pair.first)") } }
+                        if inner < outer.pair.first {
+                            torn.withLock { $0.append("an inner read went back to \(inner) from \(outer.pair.first)") }
+                        }
                         if outer.pair.first != outer.pair.second { torn.withLock { $0.append("torn after an inner read") } }
                     }
                     reads.add(1, ordering: .relaxed)

@@ -11,7 +11,10 @@ struct PlanTests {
     func changes() throws {
         let first = try road(base).plan()
         let plan = try road(base + "host = h\n").plan(beside: first).plan
-        #expect(plan.changes.map { "\($0.key) \($0.old.value?.description ?? "") \($0.new.value?.description ?? "") \($0.oldOrigin) \($0.newOrigin)" } == ["server.host 127.0.0.1 h default base.ini:5:8"])
+        #expect(
+            plan.changes.map {
+                "\($0.key) \($0.old.value?.description ?? "") \($0.new.value?.description ?? "") \($0.oldOrigin) \($0.newOrigin)"
+            } == ["server.host 127.0.0.1 h default base.ini:5:8"])
     }
 
     @Test("another spelling of the same value is no change")

@@ -27,12 +27,16 @@ import Testing
     }
 
     @Test func `A Kubernetes volume that swaps its data link becomes one version`() async throws {
-        try await Followed.run([:], prepare: { directory in
-            try FileManager.default.createDirectory(atPath: "\(directory)/..one", withIntermediateDirectories: true)
-            try Data("[server]\nport = 1\n".utf8).write(to: URL(filePath: "\(directory)/..one/development.ini"))
-            try FileManager.default.createSymbolicLink(atPath: "\(directory)/..data", withDestinationPath: "..one")
-            try FileManager.default.createSymbolicLink(atPath: "\(directory)/development.ini", withDestinationPath: "..data/development.ini")
-        }) { followed in
+        try await Followed.run(
+            [:],
+            prepare: { directory in
+                try FileManager.default.createDirectory(atPath: "\(directory)/..one", withIntermediateDirectories: true)
+                try Data("[server]\nport = 1\n".utf8).write(to: URL(filePath: "\(directory)/..one/development.ini"))
+                try FileManager.default.createSymbolicLink(atPath: "\(directory)/..data", withDestinationPath: "..one")
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(directory)/development.ini", withDestinationPath: "..data/development.ini")
+            }
+        ) { followed in
             for port in 2...4 {
                 try FileManager.default.createDirectory(atPath: "\(followed.directory)/..n\(port)", withIntermediateDirectories: true)
                 try followed.write("[server]\nport = \(port)\n", to: "..n\(port)/development.ini")
@@ -128,16 +132,21 @@ import Testing
 
     @Test func `What changed while it started is not missed`() async throws {
         for _ in 0..<10 {
-            try await Followed.run(["development.ini": "[server]\nport = 1\n"], beforeRun: { followed in
-                try followed.write("[server]\nport = 2\n", to: "development.ini")
-            }) { followed in try await followed.until(port: 2) }
+            try await Followed.run(
+                ["development.ini": "[server]\nport = 1\n"],
+                beforeRun: { followed in
+                    try followed.write("[server]\nport = 2\n", to: "development.ini")
+                }
+            ) { followed in try await followed.until(port: 2) }
         }
     }
 
     @Test func `Following that ends leaves no descriptor behind`() async throws {
         func inotifies() -> Int {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-            return names.count { ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) ?? "").contains("inotify") }
+            return names.count {
+                ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) ?? "").contains("inotify")
+            }
         }
         for _ in 0..<50 { try await Followed.run(["development.ini": "[server]\nport = 1\n"]) { _ in } }
         // Other tests of this process follow directories of their own meanwhile.

@@ -36,22 +36,31 @@ struct SubstitutionTests {
         return road
     }
 
-    @Test("each form yields what the table says", arguments: [
-        ("${NAME}", "value"), ("${env:NAME}", "value"), ("x${NAME}y${NAME}", "xvaluey" + "value"), ("${NONE:-text}", "text"),
-        ("${EMPTY:-text}", "text"), ("${EMPTY}", ""), ("${NAME:?why}", "value"), ("${NONE:-}", ""), ("$${NAME}", "${NAME}"), ("pa$$word $1 $", "pa$$word $1 $"),
-        ("${config:v.c}", "default c"), ("${config:v.number}", "5"), ("${file:/run/s}", "from file"), ("\"${NAME}\\n\"", "value\n"), ("'${NAME}'", "${NAME}"),
-        ("\"\\u{24}{NAME}\"", "${NAME}"), ("${TRICK}", "${NAME}"), ("$$${NAME}", "$${NAME}"), ("${NONE:-a:-b}", "a:-b"),
-    ])
+    @Test(
+        "each form yields what the table says",
+        arguments: [
+            ("${NAME}", "value"), ("${env:NAME}", "value"), ("x${NAME}y${NAME}", "xvaluey" + "value"), ("${NONE:-text}", "text"),
+            ("${EMPTY:-text}", "text"), ("${EMPTY}", ""), ("${NAME:?why}", "value"), ("${NONE:-}", ""), ("$${NAME}", "${NAME}"),
+            ("pa$$word $1 $", "pa$$word $1 $"),
+            ("${config:v.c}", "default c"), ("${config:v.number}", "5"), ("${file:/run/s}", "from file"), ("\"${NAME}\\n\"", "value\n"),
+            ("'${NAME}'", "${NAME}"),
+            ("\"\\u{24}{NAME}\"", "${NAME}"), ("${TRICK}", "${NAME}"), ("$$${NAME}", "$${NAME}"), ("${NONE:-a:-b}", "a:-b"),
+        ])
     func forms(written: String, expected: String) throws {
         #expect(try road("a = \(written)\n").settings().v.a == expected)
     }
 
-    @Test("what cannot be substituted is an error at the reference", arguments: [
-        ("${NONE}", "unset-variable", 5), ("x ${NONE:?set it}", "unset-variable", 7), ("${EMPTY:?set it}", "unset-variable", 5), ("${1X}", "substitution", 5),
-        ("${}", "substitution", 5), ("${NAME", "substitution", 5), ("${NAME:+x}", "substitution", 5), ("${A:-${B}}", "substitution", 5), ("${config:v}", "substitution", 5),
-        ("${config:v.zz}", "unknown-key", 5), ("${config:v.unset}", "unset-setting", 5), ("${file:/missing}", "unreadable-secret", 5), ("${file:}", "substitution", 5),
-        ("${credential:x}", "unreadable-secret", 5), ("${credential:../x}", "substitution", 5), ("${vault:x}", "substitution", 5),
-    ])
+    @Test(
+        "what cannot be substituted is an error at the reference",
+        arguments: [
+            ("${NONE}", "unset-variable", 5), ("x ${NONE:?set it}", "unset-variable", 7), ("${EMPTY:?set it}", "unset-variable", 5),
+            ("${1X}", "substitution", 5),
+            ("${}", "substitution", 5), ("${NAME", "substitution", 5), ("${NAME:+x}", "substitution", 5), ("${A:-${B}}", "substitution", 5),
+            ("${config:v}", "substitution", 5),
+            ("${config:v.zz}", "unknown-key", 5), ("${config:v.unset}", "unset-setting", 5), ("${file:/missing}", "unreadable-secret", 5),
+            ("${file:}", "substitution", 5),
+            ("${credential:x}", "unreadable-secret", 5), ("${credential:../x}", "substitution", 5), ("${vault:x}", "substitution", 5),
+        ])
     func errors(written: String, code: String, column: Int) {
         #expect(road("a = \(written)\n").problems() == ["\(code) v.a base.ini:2:\(column)"])
     }
@@ -78,7 +87,8 @@ struct SubstitutionTests {
 
     @Test("what takes a part from something secret is secret")
     func secrecy() throws {
-        let settings = try road("a = ${file:/run/s}\nb = ${config:v.a}!\nsecret = s\nd = ${config:v.secret}\nc = ${NAME}\n").plan().snapshot.settings
+        let settings = try road("a = ${file:/run/s}\nb = ${config:v.a}!\nsecret = s\nd = ${config:v.secret}\nc = ${NAME}\n").plan().snapshot
+            .settings
         let secret = Set(settings.filter { $0.content.isSecret }.map(\.key.name))
         #expect(secret == ["a", "b", "d", "secret"])
     }

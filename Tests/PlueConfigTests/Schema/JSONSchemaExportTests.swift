@@ -17,7 +17,8 @@ import Testing
         #expect(server["additionalProperties"] == false)
         #expect(server["required"] == ["port"])
         let settings = try #require(server["properties"])
-        #expect(settings["port"] == ["type": "integer", "minimum": 1, "maximum": 65535, "description": "TCP port.", "x-plue-restart": true])
+        #expect(
+            settings["port"] == ["type": "integer", "minimum": 1, "maximum": 65535, "description": "TCP port.", "x-plue-restart": true])
         #expect(settings["host"] == ["type": "string", "minLength": 1, "description": "Address.", "default": "127.0.0.1"])
         #expect(settings["level"]?["enum"] == ["debug", "info"])
         #expect(settings["tags"]?["items"]?["type"] == "string")
@@ -57,9 +58,10 @@ import Testing
         let all = filled.split(separator: "\n").map { $0.hasPrefix(";") ? String($0.dropFirst()) : String($0) }
             .filter { !$0.hasSuffix(" =") }.joined(separator: "\n")
         let plan = try Road(ExportedRoot.self, ["base.ini": all]).plan()
-        #expect(plan.snapshot.settings.filter { !$0.model.isSecret && $0.key.name != "port" }.allSatisfy { setting in
-            setting.content.value.map { $0 == setting.model.defaultValue } ?? true
-        })
+        #expect(
+            plan.snapshot.settings.filter { !$0.model.isSecret && $0.key.name != "port" }.allSatisfy { setting in
+                setting.content.value.map { $0 == setting.model.defaultValue } ?? true
+            })
     }
 
     @Test func `The reference page has a row for every setting, with no default of a secret and no markup from a description`() {

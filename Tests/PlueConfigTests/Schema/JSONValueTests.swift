@@ -12,8 +12,9 @@ struct JSONValueTextTests {
 
     @Test("Numbers are written exactly, and what JSON has no number for is null")
     func numbers() {
-        #expect(JSONValue.array([.integer(.min), .integer(.max), 0.1, 5.0, .number(.nan), .number(.infinity), 1e300]).text()
-            == "[-9223372036854775808,9223372036854775807,0.1,5.0,null,null,1e+300]")
+        #expect(
+            JSONValue.array([.integer(.min), .integer(.max), 0.1, 5.0, .number(.nan), .number(.infinity), 1e300]).text()
+                == "[-9223372036854775808,9223372036854775807,0.1,5.0,null,null,1e+300]")
     }
 
     @Test("Indented text has one member a line, and none for what is empty")

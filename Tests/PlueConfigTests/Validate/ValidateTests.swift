@@ -31,7 +31,9 @@ struct ValidateTests {
     @Test("a diagnostic says what was found, what was expected, and what it overrides")
     func words() throws {
         let road = Road(
-            AppSettings.self, ["base.ini": "[server]\nport = 8080\n[security]\nsecret_key = abcd\n", "production.ini": "[server]\nport = 99999\n"], environment: "production")
+            AppSettings.self,
+            ["base.ini": "[server]\nport = 8080\n[security]\nsecret_key = abcd\n", "production.ini": "[server]\nport = 99999\n"],
+            environment: "production")
         let diagnostic = try #require(road.diagnostics().first)
         #expect(diagnostic.message == "server.port is 99999, but must be between 1 and 65535")
         #expect(diagnostic.label == "expected 1...65535")
@@ -41,7 +43,10 @@ struct ValidateTests {
 
     @Test("no diagnostic of a secret setting holds a part of its value")
     func secrets() {
-        for text in ["[server]\nport = 1\n[security]\nsecret_key = hun\n", "[server]\nport = 1\n[security]\nsecret_key: hunter2\n", "[security]\nsecret_kee = hunter2\n", "[security]\nhunter2hunter2\n", "[security]\nsecret_key = \"hunter2\n"] {
+        for text in [
+            "[server]\nport = 1\n[security]\nsecret_key = hun\n", "[server]\nport = 1\n[security]\nsecret_key: hunter2\n",
+            "[security]\nsecret_kee = hunter2\n", "[security]\nhunter2hunter2\n", "[security]\nsecret_key = \"hunter2\n",
+        ] {
             let diagnostics = road(text).diagnostics()
             #expect(diagnostics.hasErrors)
             #expect(!"\(diagnostics)".contains("hun"), "\(text)")
@@ -117,7 +122,8 @@ struct KindTests {
     @Test("every type reads its spellings")
     func types() throws {
         let inner = try road(
-            "[inner]\nlevel = debug\nsize = 10MiB\nratio = 1e-2\naddress = 2001:DB8::0:1\nnetwork = 10.0.0.0/8\npeer = [::1]:80\nnumbers = 1, 2\n").settings().inner
+            "[inner]\nlevel = debug\nsize = 10MiB\nratio = 1e-2\naddress = 2001:DB8::0:1\nnetwork = 10.0.0.0/8\npeer = [::1]:80\nnumbers = 1, 2\n"
+        ).settings().inner
         #expect(inner.level == .debug)
         #expect(inner.size.bytes == 10 * 1_048_576)
         #expect(inner.ratio == 0.01)
@@ -127,10 +133,13 @@ struct KindTests {
         #expect(inner.numbers == [1, 2])
     }
 
-    @Test("a wrong spelling is an error of its type", arguments: [
-        "level = loud", "size = 10XB", "size = 99999999999999TiB", "ratio = nan", "address = 1.2.3", "network = 10.0.0.1/8", "network = 10.0.0.0/33", "peer = host",
-        "peer = h:0", "peer = a:b:1", "numbers = 1, x", "level =",
-    ])
+    @Test(
+        "a wrong spelling is an error of its type",
+        arguments: [
+            "level = loud", "size = 10XB", "size = 99999999999999TiB", "ratio = nan", "address = 1.2.3", "network = 10.0.0.1/8",
+            "network = 10.0.0.0/33", "peer = host",
+            "peer = h:0", "peer = a:b:1", "numbers = 1, x", "level =",
+        ])
     func wrong(line: String) {
         #expect(road("[inner]\n\(line)\n").diagnostics().map(\.code) == ["type"])
     }
@@ -145,7 +154,10 @@ struct KindTests {
         let settings = try road("[upstream.a]\nurl = x\n[upstream.b]\nurl = y\nweight = 3\n[labels]\none = 1\nten = 10\n").settings()
         #expect(settings.upstreams.mapValues(\.weight) == ["a": 1, "b": 3])
         #expect(settings.labels == ["one": 1, "ten": 10])
-        #expect(road("[upstream.a]\nweight = 0\n[labels]\nx = 11\n").problems() == ["required upstream.a.url base.ini:1:2", "range upstream.a.weight base.ini:2:10", "range labels.x base.ini:4:5"])
+        #expect(
+            road("[upstream.a]\nweight = 0\n[labels]\nx = 11\n").problems() == [
+                "required upstream.a.url base.ini:1:2", "range upstream.a.weight base.ini:2:10", "range labels.x base.ini:4:5",
+            ])
     }
 
     @Test("an optional section is absent until something in it is set, and whole then")

@@ -26,7 +26,8 @@ extension ByteSize: SettingValue, CustomStringConvertible {
             case let (bytes, overflow) = count.multipliedReportingOverflow(by: size), !overflow
         else {
             throw ConversionProblem(
-                expected: Self.kind.summary, hint: digits.isEmpty ? nil : "units are B, KB, MB, GB, TB (1000) and KiB, MiB, GiB, TiB (1024)")
+                expected: Self.kind.summary, hint: digits.isEmpty ? nil : "units are B, KB, MB, GB, TB (1000) and KiB, MiB, GiB, TiB (1024)"
+            )
         }
         self.init(bytes: bytes)
     }
