@@ -36,14 +36,16 @@ format: ## apply the format rules
 bench-build: setup-tests
 	$(SWIFT) build --package-path Benchmarks --scratch-path .build-bench -c release
 
-bench: setup-tests ## ratios against peers, in one run
-	$(SWIFT) run --package-path Benchmarks --scratch-path .build-bench -c release plue-bench
+bench: bench-build ## ratios against peers, in one run; ONLY=reads for a part
+	$(SWIFT) build -c release --product plue --scratch-path .build-release
+	.build-bench/release/PlueBench $(ONLY)
 
 tsan: setup-tests ## the readers and the committer under the thread sanitizer
-	SWIFT_BACKTRACE=enable=no $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'Observe|Commit|Read'
+	SWIFT_BACKTRACE=enable=no TSAN_OPTIONS="suppressions=$(CURDIR)/scripts/tsan-suppressions halt_on_error=1" \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'ReaderRace|Provider|Commit'
 
 fuzz: setup-tests ## the parser and substitution, for PLUE_FUZZ_SECONDS each (default 60)
 	PLUE_FUZZ_SECONDS=$${PLUE_FUZZ_SECONDS:-60} $(SWIFT) test --filter 'Fuzz'
 
 clean: ## remove what was built
-	rm -rf .build .build-bench .build-tsan
+	rm -rf .build .build-bench .build-release .build-tsan
