@@ -87,7 +87,7 @@ let package = Package(
         .target(
             name: "PlueHTTP",
             dependencies: [
-                "PlueConfig",
+                "CPlueSystem", "PlueConfig",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -18,7 +18,11 @@ extension ConfigManager: Service {
             group.addTask { await self.followFiles(running) }
             if let hangups {
                 group.addTask {
-                    for await _ in hangups { _ = await running.queue.request(Cause(.signal, actor: "signal")) }
+                    for await _ in hangups {
+                        self.observers.tell(.hangup)
+                        let outcome = await running.queue.request(Cause(.signal, actor: "signal"))
+                        self.observers.tell(.hangupAnswered(outcome))
+                    }
                 }
             }
             group.addTask { await self.retryRefused(running) }

@@ -114,6 +114,14 @@ public final class ConfigManager<Root: Settings>: Sendable {
         return Observation { observers.remove(id) }
     }
 
+    /// Calls back as reloads go, refused and needless ones included. Keep it short: the next reload waits for it.
+    @discardableResult
+    public func onReload(_ observe: @escaping @Sendable (ReloadEvent) -> Void) -> Observation {
+        let observers = observers
+        let id = observers.addReloadCallback(observe)
+        return Observation { observers.remove(id) }
+    }
+
     /// The values of a section or setting: the current one, then each that a commit changes.
     public func updates<Value: Sendable>(of property: any KeyPath<Root, Value> & Sendable) -> Updates<Value> {
         let snapshots = snapshots

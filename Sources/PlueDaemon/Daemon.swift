@@ -12,6 +12,7 @@ public struct Daemon: Sendable {
     private let manager: ConfigManager<DaemonSettings>
     private let http: HTTPServer
     private let ledger: Ledger
+    private let supervisor: Supervisor?
     private let logger: Logger
 
     /// Opens the history, loads the configuration and registers the services; nothing listens yet.
@@ -19,6 +20,7 @@ public struct Daemon: Sendable {
     public init(_ deployment: Deployment, log: DaemonLog) async throws {
         self.deployment = deployment
         logger = log.logger
+        supervisor = Supervisor(deployment.variables, logger: log.logger)
         // One writer a state directory: a second daemon ends here.
         ledger = try Ledger(directory: deployment.stateDirectory, logger: log.logger)
         var options = try deployment.options(recorder: ledger, logger: log.logger)
@@ -46,7 +48,11 @@ public struct Daemon: Sendable {
         ])
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [.init(service: manager, successTerminationBehavior: .gracefullyShutdownGroup)],
+                // The last one is the first to hear of the end.
+                services: [
+                    .init(service: manager, successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: Supervision(of: manager, by: supervisor), successTerminationBehavior: .ignore),
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         try await ledger.close()

@@ -1,3 +1,4 @@
+import CPlueSystem
 import Dispatch
 import Foundation
 import PlueConfig
@@ -78,22 +79,7 @@ struct ListeningSocket {
     }
 
     /// The port a socket is bound to; 0 for none.
-    static func port(of descriptor: Int32) -> Int {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-        }
-        guard result == 0 else { return 0 }
-        let family = Int32(storage.ss_family)
-        return withUnsafePointer(to: &storage) { pointer in
-            switch family {
-            case AF_INET: pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { Int(UInt16(bigEndian: $0.pointee.sin_port)) }
-            case AF_INET6: pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { Int(UInt16(bigEndian: $0.pointee.sin6_port)) }
-            default: 0
-            }
-        }
-    }
+    static func port(of descriptor: Int32) -> Int { Int(plue_port_of_descriptor(descriptor)) }
 
     // MARK: - Socket files
 

@@ -48,6 +48,44 @@ import Testing
         #expect(try await daemon.stop() == 0)
     }
 
+    @Test func `systemd hears when it is up, how each reload ended, and when it stops`() async throws {
+        let scratch = try Scratch()
+        // One message a line, as systemd reads them; it ends with the daemon, or by itself.
+        async let heard = scratch.run(
+            """
+            python3 -c 'import socket
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.settimeout(30); s.bind("notify")
+            m = ""
+            while m != "STOPPING=1": m = s.recv(4096).decode(); open("heard", "a").write(m.replace(chr(10), " ") + chr(10))'
+            """)
+        try await until { FileManager.default.fileExists(atPath: scratch.path + "/notify") }
+        func lines() -> [String] {
+            ((try? String(contentsOfFile: scratch.path + "/heard", encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+        }
+
+        let quiet = "[reload]\nwatch = off\n"
+        let daemon = try await RunningDaemon(
+            "[server]\nhost = 127.0.0.1\nport = 0\n" + quiet, in: scratch, ["NOTIFY_SOCKET": scratch.path + "/notify"])
+        try await until { lines().first == "READY=1 STATUS=version 1 of development runs" }
+
+        let signalled = DispatchTime.now().uptimeNanoseconds / 1000
+        try daemon.edit("[server]\nhost = 127.0.0.1\nport = 99999\n" + quiet)
+        kill(daemon.process, SIGHUP)
+        let verdict = "version 1 of development runs; a change was refused: server.port is 99999, but must be between 0 and 65535"
+        try await until { lines().last == "READY=1 STATUS=\(verdict)" }
+        let reloading = try #require(lines().first { $0.hasPrefix("RELOADING=1 MONOTONIC_USEC=") })
+        #expect(try #require(UInt64(reloading.dropFirst("RELOADING=1 MONOTONIC_USEC=".count))) >= signalled)
+
+        try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\ndebug = true\n" + quiet)
+        #expect(try await daemon.plue("reload").code == 0)
+        // Nobody signalled, so nothing is answered.
+        try await until { lines().last == "STATUS=version 2 of development runs" }
+
+        #expect(try await daemon.stop() == 0)
+        #expect(try await heard.code == 0)
+        #expect(lines().last == "STOPPING=1")
+    }
+
     @Test func `A second daemon is refused, and the first does not notice`() async throws {
         let daemon = try await RunningDaemon("[server]\nhost = 127.0.0.1\nport = 0\n")
         let second = try await daemon.plue("serve")

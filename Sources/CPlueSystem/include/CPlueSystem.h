@@ -2,6 +2,7 @@
 #ifndef CPLUE_SYSTEM_H
 #define CPLUE_SYSTEM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifndef __clang__
@@ -55,5 +56,12 @@ typedef struct plue_file_status {
 int plue_status_of_descriptor(int descriptor, plue_file_status *_Nonnull status);
 // Of what the path names, links followed; 0, or -1 with errno set.
 int plue_status_of_path(const char *_Nonnull path, plue_file_status *_Nonnull status);
+
+// The port a socket is bound to; 0 for none. Here for the same reason as struct timespec: whose sockaddr_in's fields are.
+int plue_port_of_descriptor(int descriptor);
+
+// Sends one datagram to a Unix socket, waiting for a second at most; '@' at the start stands for an abstract address.
+// 0, or -1 with errno set.
+int plue_send_datagram(const char *_Nonnull path, const void *_Nonnull bytes, size_t count);
 
 #endif

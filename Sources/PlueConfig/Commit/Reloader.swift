@@ -80,9 +80,15 @@ actor Reloader<Root: Settings> {
         }
     }
 
-    /// Reads the sources and takes what they say to its end.
+    /// Reads the sources, takes what they say to its end, and tells of it.
     /// - Parameter isForced: Takes a candidate that drops most settings, or whose documents are empty, at its word.
     func reload(_ cause: Cause, isForced: Bool) async -> ReloadOutcome {
+        let outcome = await readAndCommit(cause, isForced: isForced)
+        observers.tell(.ended(outcome))
+        return outcome
+    }
+
+    private func readAndCommit(_ cause: Cause, isForced: Bool) async -> ReloadOutcome {
         let started = ContinuousClock.now
         let at = Date()
         var candidate = await source.read(environment)
@@ -275,6 +281,16 @@ public enum ReloadOutcome: Sendable {
     case committed(Int, Plan)
     /// Refused; what ran before still runs.
     case rejected(Attempt)
+}
+
+/// How reloads go, for what supervises the process; see ``ConfigManager/onReload(_:)``.
+public enum ReloadEvent: Sendable {
+    /// SIGHUP arrived; the reload it asks for follows.
+    case hangup
+    /// A reload ended, whoever asked for it.
+    case ended(ReloadOutcome)
+    /// The reload that SIGHUP asked for ended.
+    case hangupAnswered(ReloadOutcome)
 }
 
 /// Why the services could not be brought up.

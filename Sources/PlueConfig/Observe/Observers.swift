@@ -13,6 +13,7 @@ final class Observers<Root: Settings>: Sendable {
         var next: UInt64 = 0
         var feeds: [UInt64: Observe] = [:]
         var callbacks: OrderedDictionary<UInt64, Observe> = [:]
+        var reloads: OrderedDictionary<UInt64, @Sendable (ReloadEvent) -> Void> = [:]
 
         mutating func number() -> UInt64 {
             next += 1
@@ -41,8 +42,22 @@ final class Observers<Root: Settings>: Sendable {
         }
     }
 
+    /// Adds a callback for how reloads go.
+    func addReloadCallback(_ observe: @escaping @Sendable (ReloadEvent) -> Void) -> UInt64 {
+        state.withLock { state in
+            let id = state.number()
+            state.reloads[id] = observe
+            return id
+        }
+    }
+
+    func tell(_ event: ReloadEvent) {
+        for observe in state.withLock({ $0.reloads.values }) { observe(event) }
+    }
+
     func remove(_ id: UInt64) {
         state.withLock { state in
+            state.reloads[id] = nil
             state.feeds[id] = nil
             state.callbacks[id] = nil
         }
@@ -59,7 +74,7 @@ final class Observers<Root: Settings>: Sendable {
     }
 
     /// How many are registered, for tests of leaks.
-    var count: Int { state.withLock { $0.feeds.count + $0.callbacks.count } }
+    var count: Int { state.withLock { $0.feeds.count + $0.callbacks.count + $0.reloads.count } }
 }
 
 /// A registered callback; it is called until it is cancelled.
