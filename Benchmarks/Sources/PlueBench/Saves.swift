@@ -104,7 +104,7 @@ func benchmarkIdle(plue: String) async throws {
     try await Task.sleep(for: .seconds(20))
     let after = Usage(process)
     var table = Table("idle daemon", "figure", "target")
-    table.add("wake-ups in 5 s, all threads", (Double(after.switches - before.switches) / 4).short, "1")
+    table.add("wake-ups in 5 s, all threads", (Double(after.switches(since: before)) / 4).short, "1")
     table.add("CPU ms in 20 s", Double((after.ticks - before.ticks) * 10).short, "0")
     table.add("resident MB", (Double(after.residentKB) / 1024).short, "40")
     table.print()
@@ -112,17 +112,23 @@ func benchmarkIdle(plue: String) async throws {
 
 /// What `/proc` says of a process.
 private struct Usage {
-    var switches = 0
+    /// How often each thread has woken.
+    var switches: [String: Int] = [:]
     var ticks = 0
     var residentKB = 0
 
     init(_ process: String) {
         for thread in (try? FileManager.default.contentsOfDirectory(atPath: process + "/task")) ?? [] {
-            switches += Self.number("voluntary_ctxt_switches:", in: process + "/task/\(thread)/status")
+            switches[thread] = Self.number("voluntary_ctxt_switches:", in: process + "/task/\(thread)/status")
         }
         residentKB = Self.number("VmRSS:", in: process + "/status")
         let fields = ((try? String(contentsOfFile: process + "/stat", encoding: .utf8)) ?? "").split(separator: " ")
         if fields.count > 14 { ticks = (Int(fields[13]) ?? 0) + (Int(fields[14]) ?? 0) }
+    }
+
+    /// Of all threads; one that has ended since took its count with it.
+    func switches(since before: Usage) -> Int {
+        switches.reduce(0) { $0 + $1.value - (before.switches[$1.key] ?? 0) }
     }
 
     private static func number(_ name: String, in path: String) -> Int {
