@@ -185,7 +185,7 @@ let package = Package(
         .testTarget(
             name: "PlueDaemonTests",
             dependencies: [
-                "PlueConfig", "PlueDaemon", "PlueHTTP", "PlueLedger",
+                "PlueConfig", "PlueDaemon", "PlueHTTP", "PlueLedger", "PlueTesting",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: "swift-collections"),

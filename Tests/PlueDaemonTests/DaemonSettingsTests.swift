@@ -3,6 +3,7 @@ import OrderedCollections
 import PlueConfig
 import PlueDaemon
 import SystemPackage
+import PlueTesting
 import Testing
 
 /// The daemon's own schema, and the configuration that newcomers start from.
@@ -11,8 +12,8 @@ import Testing
         "PLUE_SECRET_KEY": "example-secret-key", "PLUE_DB_PASSWORD": "example-password", "PLUE_JWT_SECRET": "example-jwt",
     ]
 
-    @Test func `The daemon's schema does not contradict itself`() {
-        #expect(DaemonSettings.schema.contradictions.isEmpty)
+    @Test func `The daemon's schema does not contradict itself`() throws {
+        try expectConsistent(DaemonSettings.self)
     }
 
     @Test func `The daemon's schema survives the way out as JSON Schema and back`() throws {
