@@ -3,10 +3,11 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PlueConfig
+import PlueDaemon
 import SystemPackage
 
 /// Talks to the running daemon over its socket, whose file mode is the permission.
-struct DaemonClient {
+struct DaemonClient: Sendable {
     let socket: FilePath
 
     /// Longest an answer may take; a reload prepares and verifies services before it answers.
@@ -26,16 +27,28 @@ struct DaemonClient {
         let problem: JSONValue
     }
 
-    func get(_ path: String) async throws -> JSONValue { try await ask(.GET, path) }
+    enum Method: String { case get = "GET", post = "POST", patch = "PATCH" }
 
-    func post(_ path: String) async throws -> JSONValue { try await ask(.POST, path) }
+    /// One request.
+    struct Request {
+        var method: Method
+        var path: String
+        var body: JSONValue?
+        var type = "application/json"
+        /// What `If-Match` demands.
+        var version: String?
+    }
 
-    private func ask(_ method: HTTPMethod, _ path: String) async throws -> JSONValue {
+    func get(_ path: String) async throws -> JSONValue { try await ask(Request(method: .get, path: path)) }
+
+    func post(_ path: String) async throws -> JSONValue { try await ask(Request(method: .post, path: path)) }
+
+    func ask(_ request: Request) async throws -> JSONValue {
         try await withThrowingTaskGroup(of: JSONValue.self) { group in
             group.addTask {
                 var status = 0
                 var body = ByteBuffer()
-                try await exchange(method, path) { part in
+                try await exchange(request) { part in
                     switch part {
                     case .head(let head): status = Int(head.status.code)
                     case .body(let bytes) where body.readableBytes + bytes.readableBytes <= Self.largestAnswer:
@@ -62,7 +75,7 @@ struct DaemonClient {
     /// Receives the daemon's events until it closes the stream.
     func events(_ receive: (JSONValue) throws -> Void) async throws {
         var text = ByteBuffer()
-        try await exchange(.GET, "/v1/events") { part in
+        try await exchange(Request(method: .get, path: "/v1/events")) { part in
             guard case .body(let bytes) = part else {
                 if case .end = part { return false }
                 return true
@@ -82,7 +95,7 @@ struct DaemonClient {
     }
 
     /// Sends one request and hands over the parts of the answer until told to stop.
-    private func exchange(_ method: HTTPMethod, _ path: String, _ take: (HTTPClientResponsePart) throws -> Bool) async throws {
+    private func exchange(_ request: Request, _ take: (HTTPClientResponsePart) throws -> Bool) async throws {
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
             channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -97,13 +110,30 @@ struct DaemonClient {
             throw Unreachable(socket: socket, isForbidden: (error as? IOError)?.errnoCode == EACCES)
         }
         try await channel.executeThenClose { inbound, outbound in
-            var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
-            head.headers = ["host": "plue", "connection": "close", "content-length": "0"]
+            let body = request.body.map { ByteBuffer(string: $0.text()) }
+            var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: request.method.rawValue), uri: request.path)
+            head.headers = ["host": "plue", "connection": "close", "content-length": "\(body?.readableBytes ?? 0)"]
+            if body != nil { head.headers.add(name: "content-type", value: request.type) }
+            if let version = request.version { head.headers.add(name: "if-match", value: version) }
             try await outbound.write(.head(head))
+            if let body { try await outbound.write(.body(.byteBuffer(body))) }
             try await outbound.write(.end(nil))
             for try await part in inbound {
                 guard try take(part) else { break }
             }
+        }
+    }
+}
+
+extension GlobalOptions {
+    /// Has the running daemon answer; with none running, whatever else can.
+    func daemon(
+        _ deployment: Deployment, _ ask: (DaemonClient) async throws -> JSONValue, orElse answer: () async throws -> JSONValue
+    ) async throws -> JSONValue {
+        do {
+            return try await ask(DaemonClient(socket: deployment.socket))
+        } catch let unreachable as DaemonClient.Unreachable where !unreachable.isForbidden {
+            return try await answer()
         }
     }
 }

@@ -38,11 +38,13 @@ extension ConfigManager {
             let snapshot = snapshots.latest
             var status = Status(
                 state: .running, version: snapshot.version, digest: snapshot.digest, environment: environment, drift: false,
-                lastAttempt: nil, pendingRestart: snapshot.pendingRestart,
+                isLastKnownGood: false, confirmation: nil, lastAttempt: nil, pendingRestart: snapshot.pendingRestart,
                 watch: Status.Watch(mode: watch.status.mode.rawValue, reason: watch.status.reason), services: [])
             guard let running else { return status }
             status.state = await running.reloader.state
             status.drift = await running.reloader.drift
+            status.isLastKnownGood = await running.reloader.isLastKnownGood
+            status.confirmation = await running.reloader.confirmation
             status.lastAttempt = await running.reloader.lastAttempt
             status.services = await running.committer.serviceStates.map { service in
                 Status.Service(

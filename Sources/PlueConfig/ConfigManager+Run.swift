@@ -1,3 +1,4 @@
+import Foundation
 import Metrics
 public import ServiceLifecycle
 import UnixSignals
@@ -26,6 +27,7 @@ extension ConfigManager: Service {
                 }
             }
             group.addTask { await self.retryRefused(running) }
+            group.addTask { await self.takeBackUnconfirmed(running) }
             try? await gracefulShutdown()
             group.cancelAll()
         }
@@ -43,6 +45,29 @@ extension ConfigManager: Service {
             let policy = options.policy(snapshots.latest.value)
             watch.configure(mode: policy.watch, pollInterval: policy.pollInterval)
             watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+        }
+    }
+
+    /// Waits for the deadline of whatever waits to be confirmed, and takes it back then.
+    private func takeBackUnconfirmed(_ running: Running) async {
+        for await confirmation in running.reloader.confirmations {
+            guard let confirmation else { continue }
+            await takeBack(confirmation, running)
+        }
+    }
+
+    private func takeBack(_ confirmation: Confirmation, _ running: Running) async {
+        var (retry, pause) = (Duration.zero, Duration.seconds(1))
+        while await running.reloader.confirmation == confirmation {
+            // By the wall's clock, in short steps: it may be set, and the version confirmed, while this waits.
+            let wait = max(retry, .seconds(confirmation.deadline.timeIntervalSinceNow))
+            do { try await options.clock.sleep(for: min(max(wait, .milliseconds(1)), .seconds(1))) } catch { return }
+            retry -= min(retry, .seconds(1))
+            guard retry <= .zero, confirmation.deadline <= Date() else { continue }
+            _ = await running.queue.perform { [reloader = running.reloader] in
+                await reloader.takeBackUnconfirmed(at: Date())
+            }
+            (retry, pause) = (pause, min(pause * 2, .seconds(60)))
         }
     }
 

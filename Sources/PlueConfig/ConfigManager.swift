@@ -1,3 +1,4 @@
+import Foundation
 public import Logging
 import Synchronization
 public import SystemPackage
@@ -16,6 +17,7 @@ import UnixSignals
 public final class ConfigManager<Root: Settings>: Sendable {
     @usableFromInline let snapshots: CurrentSnapshot<Root>
     let first: Planned<Root>
+    private let origin: Origin
     let source: any Source
     /// The schema's model with the application's own sections.
     public let schema: SectionModel
@@ -36,12 +38,23 @@ public final class ConfigManager<Root: Settings>: Sendable {
         public var files: any FileAccess = SystemFiles()
         /// How changes are noticed and how long phases may take, out of the running settings.
         public var policy: @Sendable (Root) -> ReloadPolicy = { _ in ReloadPolicy() }
+        /// Whether the version that ran last comes up when the files are invalid at the start, until they are valid again.
+        public var startsFromLastGood = false
         /// Whether SIGHUP reads the sources again.
         public var followsHangup = true
         public var logger = Logger(label: "plue.config")
         public var clock: any Clock<Duration> = ContinuousClock()
 
         public init() {}
+    }
+
+    /// How the first snapshot came about.
+    private struct Origin {
+        var cause = Cause(.start, actor: "system")
+        /// What the files say, when the last good version comes up in their place.
+        var refused: Reloader<Root>.Refusal?
+        /// What waits to be confirmed since a former process.
+        var confirmation: Confirmation?
     }
 
     private enum Lifetime {
@@ -75,11 +88,30 @@ public final class ConfigManager<Root: Settings>: Sendable {
         hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         schema = options.extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
         let pipeline = Pipeline(schema: Root.schema, model: schema, services: ServiceSet<Root>(), files: options.files)
+        var origin = Origin()
         do {
-            first = try pipeline.plan(await source.read(environment), beside: nil)
+            try await source.finishWrites(of: options.recorder, logger: options.logger)
+            origin.confirmation = try await options.recorder.pendingConfirmation()
+            if let expired = origin.confirmation, expired.deadline <= Date() {
+                // Before anything is loaded: the version that nobody confirmed may be the one that keeps this from starting.
+                try await source.write(back: expired, environment, from: options.recorder)
+                origin.confirmation = nil
+                origin.cause = Cause(.confirm, actor: "system", reason: "version \(expired.version) was not confirmed in time")
+            }
         } catch {
-            throw .invalid(error.diagnostics)
+            throw .history(publicSentence(for: error))
         }
+        let candidate = await source.read(environment)
+        do {
+            first = try pipeline.plan(candidate, beside: nil)
+        } catch {
+            guard options.startsFromLastGood, let good = await candidate.lastGood(in: options.recorder),
+                let planned = try? pipeline.plan(good, beside: nil)
+            else { throw .invalid(error.diagnostics) }
+            first = planned
+            origin.refused = Reloader<Root>.Refusal(candidate: candidate, rejection: error)
+        }
+        self.origin = origin
         snapshots = CurrentSnapshot(first.snapshot)
         let policy = options.policy(first.snapshot.value)
         watch = FileWatch(mode: policy.watch, pollInterval: policy.pollInterval)
@@ -186,9 +218,13 @@ public final class ConfigManager<Root: Settings>: Sendable {
         }
         guard let made else { return }
         do {
-            let version = try await made.reloader.start()
+            let version = try await made.reloader.start(origin.cause, awaiting: origin.confirmation)
             options.logger.info(
                 "configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
+            if origin.refused != nil {
+                options.logger.critical(
+                    "the files are invalid; the version that ran last runs in their place", metadata: ["version": "\(version)"])
+            }
         } catch {
             // What was prepared holds ports and logins.
             await made.committer.shutDown()
@@ -199,7 +235,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
     private func makeRunning(_ services: ServiceSet<Root>) -> Running {
         let committer = Committer(services: services, recorder: options.recorder, clock: options.clock, logger: options.logger)
         let reloader = Reloader(
-            first, source: source, pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
+            first, insteadOf: origin.refused, source: source, pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
             committer: committer, recorder: options.recorder, current: snapshots, observers: observers, policy: options.policy,
             clock: options.clock, logger: options.logger)
         return Running(
@@ -210,6 +246,9 @@ public final class ConfigManager<Root: Settings>: Sendable {
     var running: Running? {
         lifetime.withLock { if case .started(let running) = $0 { running } else { nil } }
     }
+
+    /// The names of the registered services, in the order of registration.
+    public var serviceNames: [String] { services.names }
 
     /// The registered services, whether they run yet or not.
     var services: ServiceSet<Root> {

@@ -16,6 +16,8 @@ public enum ConfigurationError: Error, Sendable {
 
     // While it runs.
 
+    /// A change was refused before it came to the documents' contents.
+    case change(ChangeRefusal)
     /// The history could not be read or written.
     case history(String)
 }
@@ -30,6 +32,7 @@ extension ConfigurationError: CustomStringConvertible {
                 + (diagnostics.count > 1 ? " (and \(diagnostics.count - 1) more)" : "")
         case .registration(let problem), .history(let problem): problem
         case .start(let failure): failure.problem
+        case .change(let refusal): refusal.description
         }
     }
 }

@@ -16,8 +16,9 @@ public struct Daemon: Sendable {
     private let logger: Logger
 
     /// Opens the history, loads the configuration and registers the services; nothing listens yet.
+    /// - Parameter startsFromLastGood: Whether the version that ran last comes up when the files are invalid.
     /// - Throws: ``ConfigurationError``, or the ledger's error when the state directory cannot be used.
-    public init(_ deployment: Deployment, log: DaemonLog) async throws {
+    public init(_ deployment: Deployment, startsFromLastGood: Bool = false, log: DaemonLog) async throws {
         self.deployment = deployment
         logger = log.logger
         supervisor = Supervisor(deployment.variables, logger: log.logger)
@@ -25,6 +26,7 @@ public struct Daemon: Sendable {
         ledger = try Ledger(directory: deployment.stateDirectory, logger: log.logger)
         var options = try deployment.options(recorder: ledger, logger: log.logger)
         options.policy = { $0.reload.policy }
+        options.startsFromLastGood = startsFromLastGood
         manager = try await ConfigManager(
             DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
         log.follow(manager.current.logging)

@@ -6,6 +6,7 @@ import SystemPackage
 enum DaemonServices {
     static let http = "http"
     static let socket = "socket"
+    static let all = [http, socket]
 
     /// The HTTP server's part of `[server]`.
     static func httpSettings(_ settings: DaemonSettings) -> HTTPServerSettings {
@@ -29,11 +30,11 @@ enum DaemonServices {
 
     /// What a change would do to each service, without having them; for `plue plan` beside no daemon.
     static func plan(from old: DaemonSettings?, to new: DaemonSettings) -> [PlannedService] {
-        guard let old else { return [PlannedService(name: http, action: .swap), PlannedService(name: socket, action: .swap)] }
-        let actions = [
-            (http, httpSettings(old).action(to: httpSettings(new))),
-            (socket, socketSettings(old, at: "").action(to: socketSettings(new, at: ""))),
-        ]
-        return actions.filter { $0.1 != .none }.map { PlannedService(name: $0.0, action: $0.1) }
+        let settings = [(http, old.map(httpSettings), httpSettings(new)), (socket, old.map { socketSettings($0, at: "") }, socketSettings(new, at: ""))]
+        return settings.compactMap { name, old, new in
+            let action = old?.action(to: new) ?? .swap
+            let verification = "an answer from \(name == socket ? "the daemon's socket" : "\(new.endpoint)")"
+            return action == .none ? nil : PlannedService(name: name, action: action, verification: verification)
+        }
     }
 }

@@ -63,7 +63,8 @@ struct Supervision: Service {
             }
         }
         defer { observation.cancel() }
-        supervisor.ready(Self.running(manager))
+        let isLastKnownGood = await manager.status.isLastKnownGood
+        supervisor.ready(Self.running(manager) + (isLastKnownGood ? "; the files are invalid, this is the last known good" : ""))
         try? await gracefulShutdown()
         supervisor.stopping()
     }

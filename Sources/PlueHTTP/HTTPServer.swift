@@ -105,4 +105,6 @@ public final class HTTPServer: LiveService {
     public func action(from old: HTTPServerSettings, to new: HTTPServerSettings) -> ServiceAction {
         old.action(to: new)
     }
+
+    public func verification(of settings: HTTPServerSettings) -> String { "an answer from \(settings.endpoint)" }
 }

@@ -4,11 +4,19 @@ public import SystemPackage
 /// What an HTTP server needs to know; every part can change while it serves.
 public struct HTTPServerSettings: Hashable, Sendable {
     /// Where clients connect.
-    public enum Endpoint: Hashable, Sendable {
+    public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         /// A name or address, and a port; port 0 takes a free one.
         case tcp(host: String, port: Int)
         /// A socket file; only its owner may connect.
         case unix(FilePath)
+
+        /// `127.0.0.1:8080`, `[::1]:8080`, or the socket's path.
+        public var description: String {
+            switch self {
+            case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            case .unix(let path): path.string
+            }
+        }
 
         /// Whether two listeners cannot have them at the same time; hosts that share a port may be one address.
         func excludes(_ other: Self) -> Bool {

@@ -154,6 +154,19 @@ public final class Ledger: Recorder {
         try await reader.documents(ofAttempt: id)
     }
 
+    /// What former processes intended to write and neither committed nor put back, oldest first.
+    /// - Throws: ``LedgerError``.
+    public func unfinishedWrites() async throws -> [UnfinishedWrite] { try await write { try $0.unfinishedWrites() } }
+
+    /// - Throws: ``LedgerError``; then the next start tries again.
+    public func restored(_ attempt: Int) async throws { try await write { try $0.restored(attempt) } }
+
+    /// - Throws: ``LedgerError``.
+    public func pendingConfirmation() async throws -> Confirmation? { try await write { try $0.pendingConfirmation() } }
+
+    /// - Throws: ``LedgerError``; then the version still waits.
+    public func endConfirmation(of version: Int) async throws { try await write { try $0.endConfirmation(of: version) } }
+
     // MARK: Retention
 
     /// Applies the retention now; ages are measured against `now`. Happens by itself once in

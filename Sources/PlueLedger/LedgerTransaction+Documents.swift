@@ -16,6 +16,31 @@ extension LedgerTransaction {
         return tree
     }
 
+    /// The two sides of what a transaction writes, storing those that are not there yet; `nil` when it writes nothing.
+    func store(_ changes: [DocumentChange], parent: Tree) throws -> (before: Tree, after: Tree)? {
+        guard !changes.isEmpty else { return nil }
+        let older = Dictionary(parent.leaves.map { ($0.name, $0.document) }, uniquingKeysWith: { _, last in last })
+        var (before, after) = (Tree(), Tree())
+        for change in changes {
+            let name = try nameID(change.name)
+            before.leaves.append(Tree.Leaf(name: name, document: try change.before.map { try store($0, near: older[name]) } ?? 0))
+            after.leaves.append(Tree.Leaf(name: name, document: try change.after.map { try store($0, near: older[name]) } ?? 0))
+        }
+        return (before, after)
+    }
+
+    /// What ``store(_:parent:)`` was given.
+    func changes(from before: Tree?, to after: Tree?) throws -> [DocumentChange] {
+        guard let before, let after, before.leaves.count == after.leaves.count else { throw corrupt("what was written is unreadable") }
+        return try zip(before.leaves, after.leaves).map { before, after in
+            let name = try db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?")
+            guard let text = try String.fetchOne(name, arguments: [before.name]) else { throw corrupt("a document's name is gone") }
+            return DocumentChange(
+                name: text, before: before.document == 0 ? nil : try bytes(of: before.document),
+                after: after.document == 0 ? nil : try bytes(of: after.document))
+        }
+    }
+
     /// The documents a tree names, as they were written.
     func documents(in tree: Tree) throws -> [StoredDocument] {
         try tree.leaves.map { leaf in

@@ -40,8 +40,14 @@ extension LedgerTransaction {
         guard var documents = try Marks(upTo: Int64.fetchOne(db, sql: "SELECT max(id) FROM document")),
             var names = try Marks(upTo: Int64.fetchOne(db, sql: "SELECT max(id) FROM name"))
         else { throw corrupt("a document has an id nobody counted to") }
-        let trees = try Data.fetchCursor(db, sql: "SELECT tree FROM attempt WHERE tree IS NOT NULL")
+        let trees = try Data.fetchCursor(
+            db,
+            sql: """
+                SELECT tree FROM attempt WHERE tree IS NOT NULL UNION ALL SELECT replaced FROM attempt WHERE replaced IS NOT NULL
+                UNION ALL SELECT written FROM attempt WHERE written IS NOT NULL
+                """)
         while let packed = try trees.next() {
+            // 0 stands for no document, and is nobody's id.
             for leaf in try tree(packed)?.leaves ?? [] {
                 guard documents.mark(leaf.document), names.mark(leaf.name) else { throw corrupt("a document is gone") }
             }

@@ -9,13 +9,17 @@ extension LedgerTransaction {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO attempt
-                    (parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest, environment, changed_keys, tree)
-                VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?, ?)
+                    (parent, triggered_by, actor, reason, at, duration_ns, phase, outcome, digest, environment, changed_keys, tree,
+                     replaced, written, unrestored, confirm_by, fallback)
+                VALUES (?, ?, ?, ?, ?, 0, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
+        let written = try store(intent.writes, parent: parent)
         try statement.execute(arguments: [
             intent.parent, intent.cause.trigger.rawValue, intent.cause.actor, intent.cause.reason,
             intent.at.timeIntervalSinceReferenceDate, Attempt.Phase.commit.rawValue, intent.digest,
             intent.environment.rawValue, try RecordedJSON.text(intent.changedKeys.map(RecordedKey.init)), Data(stored.packed),
+            written.map { Data($0.before.packed) }, written.map { Data($0.after.packed) }, written != nil,
+            intent.confirmation?.deadline.timeIntervalSinceReferenceDate, intent.confirmation?.fallback,
         ])
         return Int(db.lastInsertedRowID)
     }
@@ -30,12 +34,18 @@ extension LedgerTransaction {
         }
         let statement = try db.cachedStatement(
             sql: """
-                UPDATE attempt SET outcome = ?, version = ?, phase = ?, duration_ns = ?, problem = ?, services = ?
+                UPDATE attempt SET outcome = ?, version = ?, phase = ?, duration_ns = ?, problem = ?, services = ?,
+                    unrestored = unrestored AND ?
                 WHERE id = ? AND outcome IS NULL
                 """)
+        if number != nil {
+            // A version that follows takes over: whoever asked for it knew that the one before it waits.
+            try db.execute(sql: "UPDATE attempt SET confirm_by = NULL WHERE confirm_by IS NOT NULL AND version IS NOT NULL")
+        }
         try statement.execute(arguments: [
             conclusion.outcome.rawValue, number, conclusion.phase.rawValue, conclusion.duration.nanoseconds,
-            conclusion.problem, try RecordedJSON.text(conclusion.services.map(RecordedService.init)), conclusion.id,
+            conclusion.problem, try RecordedJSON.text(conclusion.services.map(RecordedService.init)),
+            number == nil && !conclusion.isRestored, conclusion.id,
         ])
         guard db.changesCount == 1, let entry = try entry(ofAttempt: conclusion.id)
         else { throw LedgerError.notUnderWay(conclusion.id) }
@@ -64,6 +74,38 @@ extension LedgerTransaction {
             try RecordedJSON.text(refused.services.map(RecordedService.init)),
             try RecordedJSON.text(refused.diagnostics.map(RecordedDiagnostic.init)),
         ])
+    }
+
+    func unfinishedWrites() throws -> [UnfinishedWrite] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT id, replaced, written FROM attempt WHERE unrestored AND outcome IS NOT NULL ORDER BY id")
+        return try rows.map { row in
+            UnfinishedWrite(
+                attempt: try row.value("id"),
+                changes: try changes(from: try tree(try row.value("replaced")), to: try tree(try row.value("written"))))
+        }
+    }
+
+    func restored(_ attempt: Int) throws {
+        try db.execute(sql: "UPDATE attempt SET unrestored = 0 WHERE id = ?", arguments: [attempt])
+    }
+
+    func pendingConfirmation() throws -> Confirmation? {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT version, fallback, confirm_by FROM attempt WHERE confirm_by IS NOT NULL AND version IS NOT NULL
+                ORDER BY id DESC LIMIT 1
+                """)
+        return try row.map { row in
+            Confirmation(
+                version: try row.value("version"), fallback: try row.value("fallback"),
+                deadline: Date(timeIntervalSinceReferenceDate: try row.value("confirm_by")))
+        }
+    }
+
+    func endConfirmation(of version: Int) throws {
+        try db.execute(sql: "UPDATE attempt SET confirm_by = NULL WHERE version = ?", arguments: [version])
     }
 
     /// Gives every attempt a dead process left under way its outcome.

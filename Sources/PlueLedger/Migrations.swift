@@ -56,6 +56,23 @@ extension DatabaseMigrator {
                     """)
             try db.execute(sql: "PRAGMA application_id = \(Connection.applicationID); PRAGMA user_version = 1")
         }
+        migrator.registerMigration("2: changes") { db in
+            try db.execute(
+                sql: """
+                    -- The documents that the transaction itself writes: what they held, and what they are to hold, each a list
+                    -- as in tree, 0 standing for a document that is not there. replaced stays: what was written over is kept.
+                    ALTER TABLE attempt ADD COLUMN replaced BLOB;
+                    ALTER TABLE attempt ADD COLUMN written BLOB;
+                    -- 1 from the intent until it is known that they hold what the outcome says.
+                    ALTER TABLE attempt ADD COLUMN unrestored INTEGER NOT NULL DEFAULT 0;
+                    CREATE INDEX attempt_unrestored ON attempt (id) WHERE unrestored;
+                    -- When the version is taken back, while it waits to be confirmed, as at; and to which.
+                    ALTER TABLE attempt ADD COLUMN confirm_by REAL;
+                    ALTER TABLE attempt ADD COLUMN fallback INTEGER;
+                    CREATE INDEX attempt_unconfirmed ON attempt (id) WHERE confirm_by IS NOT NULL AND version IS NOT NULL;
+                    PRAGMA user_version = 2;
+                    """)
+        }
         return migrator
     }
 }

@@ -6,22 +6,27 @@ import PlueDaemon
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Say what applying the files, a file or --set would change, service by service; touches nothing.")
+        abstract: "Say what applying a change, or the files as they are, would do, service by service; touches nothing.",
+        discussion: "The answer names the version it was planned beside: 'plue apply --if-version' makes the change only while that one runs.")
 
     @OptionGroup var options: GlobalOptions
-
-    @Option(name: .customLong("set"), help: ArgumentHelp("A change to plan.", valueName: "section.key=value"))
-    var overrides: [String] = []
-
-    @Argument(help: "A document to take the place of the profile's own.")
-    var file: String?
+    @OptionGroup var change: EditOptions
 
     func run() async throws {
-        let deployment = try options.deployment(overrides: overrides)
+        let deployment = try options.deployment()
         do {
-            let comparison = try await Comparison.against(running: deployment, file: file)
+            let edits = try change.edits(in: deployment)
+            let plan = try await options.daemon(deployment) { daemon in
+                try await daemon.ask(
+                    edits.isEmpty
+                        ? DaemonClient.Request(method: .post, path: "/v1/plan")
+                        : DaemonClient.Request(
+                            method: .post, path: "/v1/plan", body: EditsJSON.json(edits), type: EditsJSON.mediaType))
+            } orElse: {
+                try await Offline(deployment).plan(edits)
+            }
             options.format == .json
-                ? options.print(comparison.json) : options.print(comparison.text(colour: options.usesColour(on: 1), services: true))
+                ? options.print(plan) : options.print(PlanAnswer.text(plan, colour: options.usesColour(on: 1)))
         } catch {
             throw options.end(error)
         }

@@ -15,12 +15,15 @@ struct Serve: AsyncParsableCommand {
     @Option(name: .customLong("set"), help: ArgumentHelp("Override a setting, above all files.", valueName: "section.key=value"))
     var overrides: [String] = []
 
+    @Flag(help: "When the files are invalid, start with the version that ran last; the first valid save ends that.")
+    var lastKnownGood = false
+
     func run() async throws {
         // Writing to a client that went away is an error to handle, not a reason to end.
         signal(SIGPIPE, SIG_IGN)
         let deployment = try options.deployment(overrides: overrides)
         do {
-            let daemon = try await Daemon(deployment, log: DaemonLog())
+            let daemon = try await Daemon(deployment, startsFromLastGood: lastKnownGood, log: DaemonLog())
             try await daemon.run { lines in for line in lines { options.print(line) } }
         } catch {
             throw options.end(error)

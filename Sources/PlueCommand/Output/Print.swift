@@ -38,6 +38,12 @@ extension GlobalOptions {
         case .history:
             complain(error.description)
             return .unreachable
+        case .change(let refusal):
+            complain(refusal.description)
+            switch refusal {
+            case .stale, .awaitingConfirmation, .drift, .busy, .nothingToConfirm, .notWritten, .otherEnvironment: return .conflict
+            case .noSuchVersion, .confirmationTime: return .failure
+            }
         case .contradictorySchema, .registration, .start:
             complain(error.description)
             return .failure
@@ -70,6 +76,10 @@ extension GlobalOptions {
         switch error {
         case let rejection as Rejection: return refuse(rejection.diagnostics)
         case let error as ConfigurationError: return refuse(error)
+        case let rejected as RejectedChange:
+            guard rejected.attempt.diagnostics.isEmpty else { return refuse(rejected.attempt.diagnostics) }
+            complain(rejected.attempt.problem ?? "the change was refused")
+            return ExitCode.failure
         case let unreachable as DaemonClient.Unreachable:
             complain(
                 unreachable.isForbidden
@@ -78,7 +88,7 @@ extension GlobalOptions {
             return unreachable.isForbidden ? ExitCode.notPermitted : ExitCode.unreachable
         case let refused as DaemonClient.Refused:
             if format == .json { print(refused.problem) }
-            complain(refused.problem["detail"]?.string ?? "the daemon refused")
+            if refused.problem["errors"]?.elements.isEmpty ?? true { complain(refused.problem["detail"]?.string ?? "the daemon refused") }
             for diagnostic in refused.problem["errors"]?.elements ?? [] {
                 let place =
                     diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" }

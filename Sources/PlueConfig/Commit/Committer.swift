@@ -191,10 +191,12 @@ actor Committer<Root: Sendable> {
         await drain.add(transaction.prepared)
 
         var worse = await transaction.verifyPrevious()
+        var isRestored = true
         for part in transaction.parts where part.isDegraded { degraded.insert(part.name) }
         do {
             try await written?.restore()
         } catch {
+            isRestored = false
             worse.append("the former documents could not be written back: \(publicSentence(for: error))")
         }
         failure = CommitFailure(
@@ -202,7 +204,8 @@ actor Committer<Root: Sendable> {
             services: transaction.results, attempt: attempt)
         do {
             _ = try await conclude(
-                worse.isEmpty ? .reverted : .degraded, failure.phase, transaction, attempt, failure.problem, elapsed())
+                worse.isEmpty ? .reverted : .degraded, failure.phase, transaction, attempt, failure.problem, elapsed(),
+                isRestored: isRestored)
         } catch {
             // Not worth more than a line: the intent without outcome is found at the next start, and what runs is known.
             logger.error(
@@ -214,11 +217,12 @@ actor Committer<Root: Sendable> {
 
     private func conclude(
         _ outcome: Attempt.Outcome, _ phase: Attempt.Phase, _ transaction: Transaction<Root>, _ attempt: Int?, _ problem: String?,
-        _ duration: Duration
+        _ duration: Duration, isRestored: Bool = true
     ) async throws -> Version? {
         guard let attempt else { return nil }
         let version = try await recorder.conclude(
-            Conclusion(id: attempt, outcome: outcome, phase: phase, duration: duration, problem: problem, services: transaction.results))
+            Conclusion(id: attempt, outcome: outcome, phase: phase, duration: duration, problem: problem, services: transaction.results,
+                isRestored: isRestored))
         if outcome == .committed, version == nil { throw ServiceRefusal("gave no version for a committed change") }
         return version
     }

@@ -43,11 +43,16 @@ public protocol LiveService<Settings>: Sendable {
 
     /// What going from one to the other settings means for those who use the service, for the plan.
     func action(from old: Settings, to new: Settings) -> ServiceAction
+
+    /// What ``verify(_:)`` will look at with these settings, in a few words for the plan: "an answer from 127.0.0.1:8080".
+    func verification(of settings: Settings) -> String
 }
 
 extension LiveService {
     /// Any change swaps the instance.
     public func action(from old: Settings, to new: Settings) -> ServiceAction { .swap }
+
+    public func verification(of settings: Settings) -> String { "its own check" }
 }
 
 /// What a plan does to one service.

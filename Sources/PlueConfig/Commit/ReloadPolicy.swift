@@ -10,6 +10,8 @@ public struct ReloadPolicy: Sendable, Hashable {
     public var verifyTimeout: Duration = .seconds(5)
     /// Whether an empty or missing document is taken at its word, and a candidate that drops most settings too.
     public var allowsEmpty = false
+    /// Whether a document that nothing can be renamed onto may be written over where it is.
+    public var allowsInPlace = false
     /// How long a document may be empty or missing before that is reported: editors and copies do it for a moment.
     public var emptyGrace: Duration = .seconds(2)
 

@@ -1,4 +1,4 @@
-/// Runs reloads one after the other, and collapses those that are asked for meanwhile into one.
+/// Runs changes one after the other. Reloads that are asked for meanwhile collapse into one; other changes keep their turn.
 ///
 /// A request that arrives while a reload is under way may be about something that reload has not seen, so it is covered by
 /// the next one, which starts from the newest state; so are all others that arrive until then. Everyone gets the outcome of
@@ -13,6 +13,13 @@ actor ReloadQueue<Outcome: Sendable> {
     private let reload: @Sendable (_ cause: Cause, _ isForced: Bool) async -> Outcome
     private var isRunning = false
     private var next: Request?
+    /// Changes that are no reloads, in the order they came.
+    private var changes: [@Sendable () async -> Void] = []
+    /// Whether a reload that waits goes before the changes: it does after each of them, so that none holds it up for long.
+    private var isReloadNext = false
+
+    /// More changes than this do not wait.
+    private static var mostWaiting: Int { 64 }
 
     init(_ reload: @escaping @Sendable (_ cause: Cause, _ isForced: Bool) async -> Outcome) {
         self.reload = reload
@@ -41,13 +48,36 @@ actor ReloadQueue<Outcome: Sendable> {
         }
     }
 
+    /// Runs a change when its turn comes, and waits for its outcome.
+    /// - Returns: `nil` when too many wait already.
+    func perform<Result: Sendable>(_ change: @escaping @Sendable () async -> Result) async -> Result? {
+        guard changes.count < Self.mostWaiting else { return nil }
+        return await withCheckedContinuation { caller in
+            changes.append { caller.resume(returning: await change()) }
+            startNext()
+        }
+    }
+
     /// How many callers the next run will answer.
     var waitingCallers: Int { next?.callers.count ?? 0 }
 
     private func startNext() {
-        guard !isRunning, let request = next else { return }
+        guard !isRunning else { return }
+        if !changes.isEmpty, next == nil || !isReloadNext {
+            let change = changes.removeFirst()
+            isRunning = true
+            isReloadNext = true
+            Task {
+                await change()
+                isRunning = false
+                startNext()
+            }
+            return
+        }
+        guard let request = next else { return }
         next = nil
         isRunning = true
+        isReloadNext = false
         // Unstructured on purpose: a run serves several callers, and none of them may end it by giving up.
         Task {
             let outcome = await reload(request.cause, request.isForced)

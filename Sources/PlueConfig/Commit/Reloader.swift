@@ -24,12 +24,21 @@ actor Reloader<Root: Settings> {
     private var lastCommit: Attempt?
     /// The candidate that was refused last, as long as it is what the files say.
     private var refused: Refused?
-    private(set) var state: Status.State = .running
+    private var standing: Status.State = .running
+    /// The version that waits to be confirmed.
+    private(set) var confirmation: Confirmation? {
+        didSet { if confirmation != oldValue { confirming.yield(confirmation) } }
+    }
+    /// What was refused at the start, when the last good version runs in its place.
+    private var refusedAtStart: Refusal?
     /// What the sources said last, whether it runs or not.
     private(set) var latestCandidate: Candidate
     /// An element for each candidate that a service refused; the newest only.
     nonisolated let refusals: AsyncStream<Void>
     private let refusal: AsyncStream<Void>.Continuation
+    /// The version that waits to be confirmed, whenever that changes; the newest only.
+    nonisolated let confirmations: AsyncStream<Confirmation?>
+    private let confirming: AsyncStream<Confirmation?>.Continuation
 
     private struct Refused {
         let candidate: Candidate
@@ -37,14 +46,23 @@ actor Reloader<Root: Settings> {
         let isTransient: Bool
     }
 
+    /// A candidate that was refused, and why.
+    struct Refusal: Sendable {
+        let candidate: Candidate
+        let rejection: Rejection
+    }
+
+    /// - Parameter refusedAtStart: What the files say, when `first` is the last good version in their place.
     init(
-        _ first: Planned<Root>, source: any Source, pipeline: Pipeline<Root>, committer: Committer<Root>, recorder: any Recorder,
+        _ first: Planned<Root>, insteadOf refusedAtStart: Refusal?, source: any Source, pipeline: Pipeline<Root>, committer: Committer<Root>, recorder: any Recorder,
         current: CurrentSnapshot<Root>, observers: Observers<Root>, policy: @escaping @Sendable (Root) -> ReloadPolicy,
         clock: any Clock<Duration>, logger: Logger
     ) {
         running = first
-        latestCandidate = first.candidate
+        latestCandidate = refusedAtStart?.candidate ?? first.candidate
+        self.refusedAtStart = refusedAtStart
         (refusals, refusal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (confirmations, confirming) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.source = source
         environment = first.candidate.environment
         self.pipeline = pipeline
@@ -57,6 +75,11 @@ actor Reloader<Root: Settings> {
         self.logger = logger
     }
 
+    var state: Status.State { standing == .running && confirmation != nil ? .awaitingConfirm : standing }
+
+    /// The files were invalid at the start, and still are; the version that ran last runs.
+    var isLastKnownGood: Bool { refusedAtStart != nil }
+
     /// The files say something else than what runs.
     var drift: Bool { refused != nil }
 
@@ -64,17 +87,27 @@ actor Reloader<Root: Settings> {
     var awaitsRetry: Bool { refused?.isTransient == true }
 
     /// Brings the services up with what was read at the start, and records it unless it is the version that ran last.
-    func start() async throws(StartFailure) -> Int {
+    /// - Parameters:
+    ///   - cause: Why this starts now.
+    ///   - confirmation: The version that waits to be confirmed since a former process.
+    func start(_ cause: Cause, awaiting confirmation: Confirmation?) async throws(StartFailure) -> Int {
         let planned = running
         let last = try? await recorder.history(HistoryQuery(limit: 1, includesRejected: false)).entries.first?.version
         let isKnown = last?.digest == planned.snapshot.digest && last?.environment == environment
-        let cause = Cause(.start, actor: "system")
         // Planned before the services were registered; at the start all of them take part.
         let services = pipeline.services.plan(from: nil, to: planned.snapshot.value, changed: [])
-        let outcome = await carryOut(planned, services, cause, recorded: !isKnown, parent: last?.number, replacing: nil)
+        let outcome = await carryOut(
+            planned, services, cause, recorded: !isKnown, parent: last?.number, replacing: nil,
+            confirmation: confirmation.map { ($0.deadline, $0.fallback) })
         switch outcome {
         case .committed(let version, _):
-            return version?.number ?? last?.number ?? 0
+            let number = version?.number ?? last?.number ?? 0
+            // What was edited while nothing ran waits as the version did on top of which it was edited.
+            self.confirmation = confirmation.map { Confirmation(version: number, fallback: $0.fallback, deadline: $0.deadline) }
+            if let refusedAtStart {
+                _ = await reject(refusedAtStart.candidate, Cause(.start, actor: "system"), Date(), .now, refusedAtStart.rejection)
+            }
+            return number
         case .refused(let failure), .degraded(let failure):
             throw StartFailure(phase: failure.phase, problem: failure.problem, services: failure.services)
         }
@@ -103,7 +136,8 @@ actor Reloader<Root: Settings> {
         if candidate.isSame(as: running.candidate) {
             if refused != nil { logger.notice("the files say again what runs", metadata: ["version": "\(current.latest.version)"]) }
             refused = nil
-            if state == .rejected { state = .running }
+            refusedAtStart = nil
+            if standing == .rejected { standing = .running }
             lastAttempt = lastCommit
             return .unchanged(version: current.latest.version)
         }
@@ -112,6 +146,12 @@ actor Reloader<Root: Settings> {
         }
         if !isForced, !policy.allowsEmpty, let problem = vanished(candidate) {
             return await reject(candidate, cause, at, started, Rejection(phase: .read, diagnostics: [problem]))
+        }
+        if let confirmation {
+            // Whether it is to come on top of that version or of the one before it, nobody can know yet.
+            let wait = Diagnostic(
+                "awaiting-confirmation", "version \(confirmation.version) waits to be confirmed; what the files say by then is read after that")
+            return await reject(candidate, cause, at, started, Rejection(phase: .plan, diagnostics: [wait]))
         }
         let planned: Planned<Root>
         do {
@@ -125,18 +165,120 @@ actor Reloader<Root: Settings> {
         return await commit(planned, cause, at, started)
     }
 
+    // MARK: - Changes
+
+    /// Edits the documents, takes them down the road, and writes them as part of the transaction.
+    func apply(_ request: ChangeRequest) async throws(ChangeRefusal) -> ReloadOutcome {
+        let outcome = try await editAndCommit(request)
+        observers.tell(.ended(outcome))
+        return outcome
+    }
+
+    private func editAndCommit(_ request: ChangeRequest) async throws(ChangeRefusal) -> ReloadOutcome {
+        let (started, at) = (ContinuousClock.now, Date())
+        try admit(request)
+        let change: EditedCandidate
+        do {
+            change = try await source.edited(environment, by: request.edits, schema: pipeline.model)
+        } catch {
+            return await reject(running.candidate, request.cause, at, started, error, isOfFiles: false)
+        }
+        let foreign = change.original.documents(differingFrom: running.candidate).subtracting(change.replaced)
+        guard foreign.isEmpty else { throw .drift(foreign.sorted()) }
+        if change.candidate.isSame(as: running.candidate), change.writes.isEmpty { return .unchanged(version: current.latest.version) }
+        let planned: Planned<Root>
+        do {
+            planned = try pipeline.plan(change.candidate, beside: current.latest)
+        } catch {
+            return await reject(change.candidate, request.cause, at, started, error, isOfFiles: false)
+        }
+        let deadline = request.confirmWithin.map { at.addingTimeInterval($0 / .seconds(1)) }
+        let outcome = await commit(
+            planned, request.cause, at, started, writing: change.writes,
+            confirmation: deadline.map { ($0, confirmation?.fallback ?? current.latest.version) })
+        if case .rejected(let attempt) = outcome, attempt.phase == .commit, attempt.outcome == .reverted { throw .notWritten(attempt.problem ?? "") }
+        return outcome
+    }
+
+    private func admit(_ request: ChangeRequest) throws(ChangeRefusal) {
+        if let expected = request.ifVersion, expected != current.latest.version {
+            throw .stale(expected: expected, running: current.latest.version)
+        }
+        if let time = request.confirmWithin, !ChangeRequest.confirmationTimes.contains(time) { throw .confirmationTime }
+        if let confirmation, !request.replacesPending { throw .awaitingConfirmation(confirmation) }
+    }
+
+    /// Makes a kept version's documents those of a new version.
+    func rollBack(
+        to number: Int, _ cause: Cause, ifVersion: Int? = nil, confirmWithin: Duration? = nil, replacesPending: Bool = false
+    ) async throws(ChangeRefusal) -> ReloadOutcome {
+        let entry = try? await recorder.history(HistoryQuery(version: number)).entries.first
+        guard let version = entry?.version, let documents = try? await recorder.documents(of: number) else {
+            throw .noSuchVersion(number)
+        }
+        guard version.environment == environment else { throw .otherEnvironment(version: number, version.environment) }
+        // To go back to the version that would come back anyway is to decide, not to ignore that a decision is waited for.
+        let isDecision = confirmation?.fallback == number
+        return try await apply(
+            ChangeRequest(
+                Edits([.restore(documents)]), cause: cause, ifVersion: ifVersion, confirmWithin: confirmWithin,
+                replacesPending: replacesPending || isDecision))
+    }
+
+    /// Lets the version that waits stay.
+    /// - Throws: ``ChangeRefusal/nothingToConfirm``; ``ChangeRefusal/notWritten(_:)`` when the history cannot keep it.
+    func confirm() async throws(ChangeRefusal) -> Int {
+        guard let confirmation else { throw .nothingToConfirm }
+        do {
+            try await recorder.endConfirmation(of: confirmation.version)
+        } catch {
+            throw .notWritten("the confirmation could not be recorded: the recorder \(publicSentence(for: error))")
+        }
+        self.confirmation = nil
+        logger.notice("the version is confirmed", metadata: ["version": "\(confirmation.version)"])
+        return confirmation.version
+    }
+
+    /// Takes back the version whose time has passed. `false` when it could not be; then it still waits, and may be tried again.
+    func takeBackUnconfirmed(at now: Date) async -> Bool {
+        guard let confirmation, confirmation.deadline <= now else { return true }
+        let cause = Cause(.confirm, actor: "system", reason: "version \(confirmation.version) was not confirmed in time")
+        do throws(ChangeRefusal) {
+            switch try await rollBack(to: confirmation.fallback, cause) {
+            case .committed: return true
+            case .unchanged:
+                try await recorder.ended(confirmation)
+                self.confirmation = nil
+                return true
+            case .rejected(let attempt):
+                logger.critical(
+                    "the version that was not confirmed could not be taken back", metadata: ["problem": "\(attempt.problem ?? "")"])
+            }
+        } catch {
+            logger.critical("the version that was not confirmed could not be taken back", metadata: ["problem": "\(error)"])
+        }
+        return false
+    }
+
     // MARK: - The end of the road
 
-    private func commit(_ planned: Planned<Root>, _ cause: Cause, _ at: Date, _ started: ContinuousClock.Instant) async -> ReloadOutcome {
-        state = .applying
+    private func commit(
+        _ planned: Planned<Root>, _ cause: Cause, _ at: Date, _ started: ContinuousClock.Instant, writing writes: [DocumentChange] = [],
+        confirmation: (deadline: Date, fallback: Int)? = nil
+    ) async -> ReloadOutcome {
+        standing = .applying
         let outcome = await carryOut(
-            planned, planned.plan.services, cause, recorded: true, parent: current.latest.version, replacing: current.latest.value)
+            planned, planned.plan.services, cause, recorded: true, parent: current.latest.version, replacing: current.latest.value,
+            writing: writes, confirmation: confirmation)
         switch outcome {
         case .committed(let version, _):
             let number = version?.number ?? current.latest.version
             running = planned
+            latestCandidate = planned.candidate
             refused = nil
-            state = .running
+            refusedAtStart = nil
+            standing = .running
+            self.confirmation = confirmation.map { Confirmation(version: number, fallback: $0.fallback, deadline: $0.deadline) }
             lastAttempt = Attempt(
                 id: number, cause: cause, at: at, duration: elapsed(since: started), phase: .record, outcome: .committed,
                 digest: planned.snapshot.digest, environment: environment, version: number, services: version?.services ?? [])
@@ -150,16 +292,17 @@ actor Reloader<Root: Settings> {
                 ])
             return .committed(number, planned.plan)
         case .refused(let failure):
-            refused = Refused(candidate: planned.candidate, isTransient: true)
-            state = .rejected
+            // What was asked for and refused is gone; what the files say is still there.
+            if writes.isEmpty { refused = Refused(candidate: planned.candidate, isTransient: true) }
+            standing = refused == nil ? .running : .rejected
             return await record(
                 Attempt(
                     id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase,
                     outcome: failure.attempt == nil ? .rejected : .reverted, problem: failure.problem, digest: planned.snapshot.digest,
                     environment: environment, services: failure.services), alreadyRecorded: failure.attempt != nil)
         case .degraded(let failure):
-            refused = Refused(candidate: planned.candidate, isTransient: true)
-            state = .degraded
+            if writes.isEmpty { refused = Refused(candidate: planned.candidate, isTransient: true) }
+            standing = .degraded
             return await record(
                 Attempt(
                     id: failure.attempt ?? 0, cause: cause, at: at, duration: elapsed(since: started), phase: failure.phase,
@@ -171,14 +314,21 @@ actor Reloader<Root: Settings> {
 
     /// Has the committer take the services over, and publishes what it committed.
     private func carryOut(
-        _ planned: Planned<Root>, _ services: [PlannedService], _ cause: Cause, recorded: Bool, parent: Int?, replacing old: Root?
+        _ planned: Planned<Root>, _ services: [PlannedService], _ cause: Cause, recorded: Bool, parent: Int?, replacing old: Root?,
+        writing writes: [DocumentChange] = [], confirmation: (deadline: Date, fallback: Int)? = nil
     ) async -> CommitOutcome {
         let policy = policy(planned.snapshot.value)
+        // By the rules that run: the change itself may be about them.
+        let isInPlaceAllowed = self.policy(current.latest.value).allowsInPlace
         let intent = Intent(
             cause: cause, at: Date(), environment: environment, digest: planned.snapshot.digest, parent: parent == 0 ? nil : parent,
-            documents: planned.candidate.storedDocuments, changedKeys: planned.plan.changes.map(\.key))
+            documents: planned.candidate.storedDocuments, changedKeys: planned.plan.changes.map(\.key),
+            writes: writes, confirmation: confirmation)
+        let writeBack = WriteBack(
+            write: { [source] in try await source.write(writes, isInPlaceAllowed: isInPlaceAllowed) },
+            restore: { [source] in try await source.restore(writes, isInPlaceAllowed: isInPlaceAllowed) })
         let outcome = await committer.commit(
-            planned.snapshot.value, services: services, intent: recorded ? intent : nil,
+            planned.snapshot.value, services: services, intent: recorded ? intent : nil, writingBack: writes.isEmpty ? nil : writeBack,
             deadlines: .init(prepare: policy.prepareTimeout, verify: policy.verifyTimeout))
         if case .committed(let version, _) = outcome {
             let before = old == nil ? nil : current.latest
@@ -189,10 +339,13 @@ actor Reloader<Root: Settings> {
     }
 
     private func reject(
-        _ candidate: Candidate, _ cause: Cause, _ at: Date, _ started: ContinuousClock.Instant, _ rejection: Rejection
+        _ candidate: Candidate, _ cause: Cause, _ at: Date, _ started: ContinuousClock.Instant, _ rejection: Rejection,
+        isOfFiles: Bool = true
     ) async -> ReloadOutcome {
-        refused = Refused(candidate: candidate, isTransient: false)
-        if state != .degraded { state = .rejected }
+        if isOfFiles {
+            refused = Refused(candidate: candidate, isTransient: false)
+            if standing != .degraded { standing = .rejected }
+        }
         return await record(
             Attempt(
                 id: 0, cause: cause, at: at, duration: elapsed(since: started), phase: rejection.phase, outcome: .rejected,
@@ -270,6 +423,25 @@ extension Cause {
         let known = Dictionary(running.documents.map { ($0.name, $0.bytes) }, uniquingKeysWith: { $1 })
         guard let owner = candidate.documents.first(where: { known[$0.name] != $0.bytes })?.owner else { return self }
         return Cause(trigger, actor: "file:\(owner)", reason: reason)
+    }
+}
+
+extension Recorder {
+    fileprivate func ended(_ confirmation: Confirmation) async throws(ChangeRefusal) {
+        do {
+            try await endConfirmation(of: confirmation.version)
+        } catch {
+            throw .notWritten("the recorder \(publicSentence(for: error))")
+        }
+    }
+}
+
+extension Candidate {
+    /// The names of the documents that are not as in another candidate.
+    fileprivate func documents(differingFrom other: Candidate) -> Set<String> {
+        let mine = Dictionary(documents.map { ($0.name, $0.bytes) }, uniquingKeysWith: { $1 })
+        let theirs = Dictionary(other.documents.map { ($0.name, $0.bytes) }, uniquingKeysWith: { $1 })
+        return Set(mine.keys).union(theirs.keys).filter { mine[$0] != theirs[$0] }
     }
 }
 

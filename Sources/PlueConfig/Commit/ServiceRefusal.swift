@@ -21,6 +21,7 @@ public struct ServiceRefusal: Error, Hashable, Sendable, CustomStringConvertible
 func publicSentence(for error: any Error) -> String {
     switch error {
     case let refusal as ServiceRefusal: oneLine(refusal.message)
+    case let refusal as WriteRefusal: oneLine(refusal.description)
     // The system's own words, "Address already in use": they hold nothing but the code.
     case let code as Errno: code.description
     case is CancellationError: "was cancelled"

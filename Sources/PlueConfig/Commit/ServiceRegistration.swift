@@ -13,6 +13,7 @@ public struct ServiceRegistration<Root: Sendable>: Sendable {
     public let dependencies: [String]
 
     let action: @Sendable (Root, Root) -> ServiceAction
+    let verification: @Sendable (Root) -> String
     /// Prepares an instance beside nothing; every later one is prepared beside the live instance, see ``ServiceInstance``.
     let prepareFirst: @Sendable (Root) async throws -> ServiceInstance<Root>
 
@@ -29,6 +30,7 @@ public struct ServiceRegistration<Root: Sendable>: Sendable {
         self.sections = sections
         self.dependencies = dependencies
         action = { service.action(from: settings($0), to: settings($1)) }
+        verification = { service.verification(of: settings($0)) }
         prepareFirst = { root in
             ServiceInstance(try await service.prepare(settings(root), beside: nil), of: service, settings: settings)
         }

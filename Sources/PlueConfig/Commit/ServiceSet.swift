@@ -41,10 +41,11 @@ public struct ServiceSet<Root: Sendable>: Sendable {
     /// - Returns: The services in the order in which they are prepared.
     public func plan(from old: Root?, to new: Root, changed: some Sequence<SettingKey>) -> [PlannedService] {
         inOrder.compactMap { name, member in
-            guard let old else { return PlannedService(name: name, action: .swap) }
+            let verification = member.registration.verification(new)
+            guard let old else { return PlannedService(name: name, action: .swap, verification: verification) }
             guard member.registration.follows(anyOf: changed) else { return nil }
             let action = member.registration.action(old, new)
-            return action == .none ? nil : PlannedService(name: name, action: action)
+            return action == .none ? nil : PlannedService(name: name, action: action, verification: verification)
         }
     }
 
@@ -60,10 +61,13 @@ public struct ServiceSet<Root: Sendable>: Sendable {
 public struct PlannedService: Hashable, Sendable {
     public var name: String
     public var action: ServiceAction
+    /// What its verification will look at.
+    public var verification: String
 
-    public init(name: String, action: ServiceAction) {
+    public init(name: String, action: ServiceAction, verification: String = "") {
         self.name = name
         self.action = action
+        self.verification = verification
     }
 
     /// Whether the committer calls the service: one that waits for the next start is only told of.

@@ -1,7 +1,7 @@
 /// Text from outside made safe to print: nothing in it moves a cursor, sets a colour or turns the reading direction.
 ///
 /// Control characters become their pictures (`␛`), other invisible ones their number (`\u{202e}`), a tab up to four spaces.
-struct VisibleText {
+package struct VisibleText {
     /// What is printed for each scalar of the text, and how many columns of a terminal it takes.
     struct Cell {
         let text: String
@@ -22,7 +22,7 @@ struct VisibleText {
     }
 
     /// The text as it is printed.
-    static func of(_ text: String) -> String {
+    package static func of(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.value < 0x20 || !$0.isASCII || $0.value == 0x7F }) else { return text }
         return VisibleText(line: text).cells.map(\.text).joined()
     }

@@ -19,6 +19,10 @@ public struct Status: Sendable {
     public var environment: EnvironmentName
     /// The files differ from what runs.
     public var drift: Bool
+    /// The files were invalid at the start, and the version that ran last runs instead.
+    public var isLastKnownGood: Bool
+    /// The version that waits to be confirmed.
+    public var confirmation: Confirmation?
     public var lastAttempt: Attempt?
     public var pendingRestart: [SettingKey]
     public var watch: Watch

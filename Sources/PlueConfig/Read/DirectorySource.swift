@@ -16,6 +16,8 @@ public struct DirectorySource: Source {
     private let directory: FilePath
     private let variables: [String: String]
     private let overrides: [Override]
+    /// See ``DirectoryWriter/before``.
+    package var beforeStep: @Sendable (WriteStep) throws(Errno) -> Void = { _ throws(Errno) in }
 
     /// How often a directory that changes under the reader is tried, and the pause between.
     private static let tries = 20
@@ -31,8 +33,24 @@ public struct DirectorySource: Source {
         self.overrides = overrides
     }
 
-    public func read(_ environment: EnvironmentName) async -> Candidate {
-        await offPool { readWhole(environment) }
+    public func read(_ environment: EnvironmentName, assuming changes: [String: [UInt8]?]) async -> Candidate {
+        await offPool { readWhole(environment, changes) }
+    }
+
+    public func write(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal) {
+        try await offPool { () -> Result<Void, WriteRefusal> in
+            Result { () throws(WriteRefusal) in try writer(isInPlaceAllowed).write(changes) }
+        }.get()
+    }
+
+    public func restore(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal) {
+        try await offPool { () -> Result<Void, WriteRefusal> in
+            Result { () throws(WriteRefusal) in try writer(isInPlaceAllowed).restore(changes) }
+        }.get()
+    }
+
+    private func writer(_ isInPlaceAllowed: Bool) -> DirectoryWriter {
+        DirectoryWriter(directory: directory, allowsInPlace: isInPlaceAllowed, before: beforeStep)
     }
 
     public func watchedPaths(for candidate: Candidate) -> Set<FilePath> {
@@ -49,11 +67,11 @@ public struct DirectorySource: Source {
 
     // MARK: - One moment
 
-    private func readWhole(_ environment: EnvironmentName) -> Candidate {
+    private func readWhole(_ environment: EnvironmentName, _ changes: [String: [UInt8]?]) -> Candidate {
         for attempt in 0..<Self.tries {
             if attempt > 0 { usleep(Self.pause) }
             var reading = Reading(directory: directory)
-            let candidate = readOnce(environment, &reading)
+            let candidate = readOnce(environment, changes, &reading)
             if reading.isOfOneMoment(names: names) { return candidate }
         }
         return Candidate(
@@ -73,7 +91,7 @@ public struct DirectorySource: Source {
         }
     }
 
-    private func readOnce(_ environment: EnvironmentName, _ reading: inout Reading) -> Candidate {
+    private func readOnce(_ environment: EnvironmentName, _ changes: [String: [UInt8]?], _ reading: inout Reading) -> Candidate {
         var candidate = Candidate(environment: environment, variables: variables, overrides: overrides)
         guard EnvironmentName(environment.rawValue) != nil else {
             candidate.problems = [Diagnostic("invalid-name", "'\(environment)' is not an environment's name", expected: "[a-z][a-z0-9-]*")]
@@ -89,9 +107,11 @@ public struct DirectorySource: Source {
             return candidate
         }
         reading.names = names
-        let listing = ProfileDirectory(names: names)
+        let gone = changes.filter { $0.value == nil }.keys
+        let listing = ProfileDirectory(names: names.union(changes.keys).subtracting(gone))
         var problems: [Diagnostic] = []
         let selection = listing.select(environment) { name in
+            if let assumed = changes[name] { return assumed }
             let path = directory.appending(name)
             do throws(FileReadError) {
                 let read = try WholeRead(path, limit: Document.Limits().maxBytes)

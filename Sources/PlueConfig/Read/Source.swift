@@ -4,10 +4,31 @@ public import SystemPackage
 /// that get them elsewhere.
 public protocol Source: Sendable {
     /// Reads everything that counts for an environment, whole: what cannot be read is a problem of the candidate.
-    func read(_ environment: EnvironmentName) async -> Candidate
+    /// - Parameter changes: What documents are taken to hold, whatever they hold now; `nil` for one that is taken to be gone.
+    func read(_ environment: EnvironmentName, assuming changes: [String: [UInt8]?]) async -> Candidate
 
     /// The files and directories whose change may mean a different candidate.
     func watchedPaths(for candidate: Candidate) -> Set<FilePath>
+
+    /// Writes documents, each only if it still holds what its change was made from.
+    /// - Parameter isInPlaceAllowed: Whether one that cannot be replaced as a whole may be written over.
+    /// - Throws: ``WriteRefusal``; some may be written then.
+    func write(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal)
+
+    /// Takes changes back that were written, in part or not at all, and removes what writing left behind.
+    /// - Throws: ``WriteRefusal`` when one could not be put back or holds something else by now.
+    func restore(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal)
+}
+
+extension Source {
+    /// Reads everything that counts for an environment, as it is.
+    public func read(_ environment: EnvironmentName) async -> Candidate { await read(environment, assuming: [:]) }
+
+    public func write(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal) {
+        throw WriteRefusal(.readOnlySource, "")
+    }
+
+    public func restore(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal) {}
 }
 
 /// A candidate as it was given, changed by hand.
@@ -24,7 +45,15 @@ public struct MemorySource: Source {
         }
     }
 
-    public func read(_ environment: EnvironmentName) async -> Candidate { candidate(environment) }
+    public func read(_ environment: EnvironmentName, assuming changes: [String: [UInt8]?]) async -> Candidate {
+        let candidate = candidate(environment)
+        guard !changes.isEmpty else { return candidate }
+        var texts = Dictionary(candidate.documents.map { ($0.name, $0.bytes) }, uniquingKeysWith: { $1 })
+        for (name, bytes) in changes { texts[name] = bytes }
+        return Candidate(
+            environment, stored: texts.map { StoredDocument(name: $0.key, bytes: $0.value) }, variables: candidate.variables,
+            overrides: candidate.overrides)
+    }
 
     public func watchedPaths(for candidate: Candidate) -> Set<FilePath> { [] }
 }

@@ -39,6 +39,30 @@ public final class MemoryRecorder: Recorder {
         state.withLock { state in state.entries.last { $0.version?.number == version }?.intent?.documents }
     }
 
+    /// What this process left unfinished; another one's is gone with it. Cannot fail.
+    public func unfinishedWrites() async throws -> [UnfinishedWrite] {
+        state.withLock { state in
+            state.entries.filter { $0.isUnrestored && $0.attempt.outcome != nil }.map {
+                UnfinishedWrite(attempt: $0.attempt.id, changes: $0.intent?.writes ?? [])
+            }
+        }
+    }
+
+    /// Cannot fail.
+    public func restored(_ attempt: Int) async throws {
+        state.withLock { state in
+            for index in state.entries.indices where state.entries[index].attempt.id == attempt { state.entries[index].isUnrestored = false }
+        }
+    }
+
+    /// Cannot fail.
+    public func pendingConfirmation() async throws -> Confirmation? { state.withLock { $0.confirmation } }
+
+    /// Cannot fail.
+    public func endConfirmation(of version: Int) async throws {
+        state.withLock { if $0.confirmation?.version == version { $0.confirmation = nil } }
+    }
+
     /// Applies the retention now; ages are measured against `now`.
     public func prune(at now: Date) {
         state.withLock { $0.prune(at: now) }
@@ -59,6 +83,7 @@ private struct State {
         var lastAt: Date
         var intent: Intent?
         var version: Version?
+        var isUnrestored = false
     }
 
     let retention: Retention
@@ -66,13 +91,14 @@ private struct State {
     var lastID = 0
     var lastNumber = 0
     var untilPruned = Retention.interval
+    var confirmation: Confirmation?
 
     mutating func intend(_ intent: Intent) -> Int {
         lastID += 1
         let attempt = Attempt(
             id: lastID, cause: intent.cause, at: intent.at, phase: .commit, outcome: nil, digest: intent.digest,
             environment: intent.environment)
-        entries.append(Entry(attempt: attempt, lastAt: intent.at, intent: intent))
+        entries.append(Entry(attempt: attempt, lastAt: intent.at, intent: intent, isUnrestored: !intent.writes.isEmpty))
         return lastID
     }
 
@@ -86,8 +112,10 @@ private struct State {
         entries[index].attempt.problem = conclusion.problem
         entries[index].attempt.services = conclusion.services
         var version: Version?
+        if conclusion.isRestored || conclusion.outcome == .committed { entries[index].isUnrestored = false }
         if conclusion.outcome == .committed {
             lastNumber += 1
+            confirmation = intent.confirmation.map { Confirmation(version: lastNumber, fallback: $0.fallback, deadline: $0.deadline) }
             entries[index].attempt.version = lastNumber
             version = Version(
                 number: lastNumber, parent: intent.parent, digest: intent.digest, environment: intent.environment,

@@ -21,6 +21,44 @@ public protocol Recorder: Sendable {
 
     /// The documents of a kept version, as they were written; `nil` when the version is not kept.
     func documents(of version: Int) async throws -> [StoredDocument]?
+
+    /// What was intended to be written and is not known to be committed or put back, oldest first: a process that starts takes
+    /// it back, and then says so.
+    func unfinishedWrites() async throws -> [UnfinishedWrite]
+
+    /// An attempt's documents are as they were before it.
+    func restored(_ attempt: Int) async throws
+
+    /// The version that waits to be confirmed; `nil` when none does.
+    func pendingConfirmation() async throws -> Confirmation?
+
+    /// A version waits no longer: it was confirmed, or taken back.
+    func endConfirmation(of version: Int) async throws
+}
+
+/// What an attempt that did not come to its end may have written.
+public struct UnfinishedWrite: Hashable, Sendable {
+    public var attempt: Int
+    public var changes: [DocumentChange]
+
+    public init(attempt: Int, changes: [DocumentChange]) {
+        self.attempt = attempt
+        self.changes = changes
+    }
+}
+
+/// A version that is taken back unless somebody confirms it in time.
+public struct Confirmation: Hashable, Sendable {
+    public var version: Int
+    /// The version that comes back.
+    public var fallback: Int
+    public var deadline: Date
+
+    public init(version: Int, fallback: Int, deadline: Date) {
+        self.version = version
+        self.fallback = fallback
+        self.deadline = deadline
+    }
 }
 
 /// What is about to be activated.
@@ -33,10 +71,14 @@ public struct Intent: Sendable {
     public var parent: Int?
     public var documents: [StoredDocument]
     public var changedKeys: [SettingKey]
+    /// The documents that the transaction writes; none when it follows what was written by others.
+    public var writes: [DocumentChange]
+    /// When the version is taken back unless it is confirmed, and to which; `nil` when it stays.
+    public var confirmation: (deadline: Date, fallback: Int)?
 
     public init(
         cause: Cause, at: Date, environment: EnvironmentName, digest: String, parent: Int?, documents: [StoredDocument],
-        changedKeys: [SettingKey]
+        changedKeys: [SettingKey], writes: [DocumentChange] = [], confirmation: (deadline: Date, fallback: Int)? = nil
     ) {
         self.cause = cause
         self.at = at
@@ -45,6 +87,8 @@ public struct Intent: Sendable {
         self.parent = parent
         self.documents = documents
         self.changedKeys = changedKeys
+        self.writes = writes
+        self.confirmation = confirmation
     }
 }
 
@@ -57,10 +101,12 @@ public struct Conclusion: Sendable {
     public var duration: Duration
     public var problem: String?
     public var services: [ServiceResult]
+    /// Whether the documents of one that is not committed are as they were; if not, the next start puts them back.
+    public var isRestored: Bool
 
     public init(
         id: Int, outcome: Attempt.Outcome, phase: Attempt.Phase, duration: Duration, problem: String? = nil,
-        services: [ServiceResult] = []
+        services: [ServiceResult] = [], isRestored: Bool = true
     ) {
         self.id = id
         self.outcome = outcome
@@ -68,6 +114,7 @@ public struct Conclusion: Sendable {
         self.duration = duration
         self.problem = problem
         self.services = services
+        self.isRestored = isRestored
     }
 }
 

@@ -91,7 +91,7 @@ public struct Attempt: Hashable, Sendable {
 
     /// A stage of the road.
     public enum Phase: String, Hashable, Sendable {
-        case read, parse, layer, resolve, validate, plan, prepare, commit, verify, record
+        case read, edit, parse, layer, resolve, validate, plan, prepare, commit, verify, record
     }
 
     public var id: Int

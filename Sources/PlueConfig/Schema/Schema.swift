@@ -14,10 +14,14 @@ public struct Schema<Root: Settings>: Sendable {
     /// The names that key paths into `Root` have in documents.
     let names: [PropertyName: SettingPath]
     let assignments: [Assignment]
+    private let readings: [Reading]
     let rules: [TypedRule]
 
     /// Copies a section's decoded values into the struct.
     typealias Assignment = @Sendable (inout Root, DecodedSection, inout SettingsBuild) -> Void
+
+    /// Reads values out of the struct, by their names inside its section.
+    typealias Reading = @Sendable (Root, _ section: SettingPath, inout [SettingKey: PlainValue]) -> Void
 
     /// A rule over the struct, with the places it blames.
     struct TypedRule: Sendable {
@@ -33,8 +37,20 @@ public struct Schema<Root: Settings>: Sendable {
         model = declared.model
         names = declared.names
         assignments = declared.assignments
+        readings = declared.readings
         rules = declared.typedRules
         contradictions = declared.contradictions
+    }
+
+    /// Every value that the struct holds, bare; one that is unset has none. What calls this must not print it.
+    func values(of root: Root) -> [SettingKey: PlainValue] {
+        var values: [SettingKey: PlainValue] = [:]
+        read(root, at: [], into: &values)
+        return values
+    }
+
+    func read(_ root: Root, at section: SettingPath, into values: inout [SettingKey: PlainValue]) {
+        for reading in readings { reading(root, section, &values) }
     }
 
     /// The name that a key path has in documents: `\AppSettings.server` is `server`.
@@ -148,6 +164,7 @@ struct SchemaDeclaration<Root: Settings> {
     var model = SectionModel()
     var names: [PropertyName: SettingPath] = [:]
     var assignments: [Schema<Root>.Assignment] = []
+    var readings: [Schema<Root>.Reading] = []
     var typedRules: [Schema<Root>.TypedRule] = []
     var contradictions: [String] = []
     /// Rules wait for the end: they may blame settings declared after them.

@@ -19,6 +19,7 @@ public struct Section<Root: Settings>: Sendable {
             schema.assignments.append { root, section, build in
                 root[keyPath: property] = build.settings(Value.self, from: section.sections[name] ?? DecodedSection(), at: [name])
             }
+            schema.readings.append { root, section, values in Value.schema.read(root[keyPath: property], at: section + [name], into: &values) }
         }
     }
 
@@ -34,6 +35,9 @@ public struct Section<Root: Settings>: Sendable {
             schema.assignments.append { root, section, build in
                 guard let section = section.sections[name], !section.isEmpty else { return }
                 root[keyPath: property] = build.settings(Value.self, from: section, at: [name])
+            }
+            schema.readings.append { root, section, values in
+                if let inner = root[keyPath: property] { Value.schema.read(inner, at: section + [name], into: &values) }
             }
         }
     }
@@ -54,6 +58,11 @@ public struct Section<Root: Settings>: Sendable {
                     settings[element] = build.settings(Value.self, from: section, at: [name, element])
                 }
                 root[keyPath: property] = settings
+            }
+            schema.readings.append { root, section, values in
+                for (element, inner) in root[keyPath: property] {
+                    Value.schema.read(inner, at: section + [name, element], into: &values)
+                }
             }
         }
     }
@@ -86,6 +95,10 @@ public struct Section<Root: Settings>: Sendable {
             schema.assignments.append { root, section, _ in
                 guard let values = section.sections[name]?.values, !values.isEmpty else { return }
                 root[keyPath: property] = values.dictionary(of: Value.self)
+            }
+            schema.readings.append { root, section, values in
+                let section = (section + [name]).joined(separator: ".")
+                for (key, value) in root[keyPath: property] { values[SettingKey(section: section, name: key)] = value.plainValue }
             }
         }
     }

@@ -83,6 +83,11 @@ public struct Setting<Root: Settings>: Sendable {
                 guard let value = section.values[name] as? Stored else { return }
                 root[keyPath: property] = value
             }
+            // The name that replaces a deprecated one reads the property.
+            guard setting.replacement == nil else { return }
+            schema.readings.append { root, section, values in
+                values[SettingKey(section: section.joined(separator: "."), name: name)] = get(root[keyPath: property])?.plainValue
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ public import PlueHTTP
 ///
 /// On the socket the system vouches for the user; on TCP, until tokens exist, only this machine is answered, and only reads.
 public struct API: Sendable {
-    private let manager: ConfigManager<DaemonSettings>
-    private let fingerprints: Fingerprints
+    let manager: ConfigManager<DaemonSettings>
+    let fingerprints: Fingerprints
 
     public init(_ manager: ConfigManager<DaemonSettings>, fingerprints: Fingerprints) {
         self.manager = manager
@@ -33,6 +33,10 @@ public struct API: Sendable {
             try setting(at: context.parameters.getCatchAll().map(String.init), request)
         }
         router.post("/v1/reload") { request, context in try await reload(request, context) }
+        router.patch("/v1/config") { request, context in try await apply(request, context) }
+        router.post("/v1/plan") { request, context in try await plan(request, context) }
+        router.post("/v1/confirm") { _, context in try await confirm(context) }
+        router.post("/v1/rollback") { request, context in try await rollback(request, context) }
         router.get("/v1/events") { _, _ in EventStream.response(of: manager) }
         return router.buildResponder()
     }
@@ -62,18 +66,9 @@ public struct API: Sendable {
     }
 
     private func reload(_ request: Request, _ context: PeerRequestContext) async throws -> Response {
-        guard case .unix = context.peer else { throw Problem(.forbidden, "a reload is asked for on the socket, by the daemon's own user") }
-        let cause = Cause(.api, actor: context.peer.description, reason: request.uri.queryParameters["reason"].map { String($0) } ?? "")
-        switch try await manager.reload(cause, isForced: request.uri.queryParameters["force"] == "true") {
-        case .unchanged(let version): return json(["version": .integer(version), "changed": []], version: version)
-        case .committed(let version, let plan):
-            return json(
-                ["version": .integer(version), "changed": .array(plan.changes.map { .string($0.key.description) })], version: version)
-        case .rejected(let attempt): throw Problem(attempt)
-        }
+        let cause = try cause(request, context)
+        return try await answer { try await manager.reload(cause, isForced: request.uri.queryParameters["force"] == "true") }
     }
-
-    // MARK: - Form
 
     private func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
         Response(
@@ -81,7 +76,9 @@ public struct API: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
     }
 
-    private func json(_ value: JSONValue, version: Int? = nil) -> Response {
+    // MARK: - Form
+
+    func json(_ value: JSONValue, version: Int? = nil) -> Response {
         var response = Response(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-cache"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: value.text() + "\n")))

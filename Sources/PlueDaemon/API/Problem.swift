@@ -34,6 +34,35 @@ struct Problem: Error {
         if let service = attempt.services.first(where: { $0.problem != nil }) { members["service"] = .string(service.name) }
     }
 
+    /// A candidate that is invalid.
+    init(_ rejection: Rejection) {
+        status = .unprocessableContent
+        detail = rejection.diagnostics.first { $0.severity == .error }?.message ?? "the candidate was refused"
+        members["phase"] = .string(rejection.phase.rawValue)
+        members["errors"] = DiagnosticJSON.report(rejection.diagnostics)["diagnostics"]
+    }
+
+    /// A change that was refused before its contents were looked at.
+    init(_ error: ConfigurationError) {
+        detail = error.description
+        guard case .change(let refusal) = error else {
+            status = .serviceUnavailable
+            return
+        }
+        switch refusal {
+        case .stale(_, let running):
+            status = .preconditionFailed
+            members["version"] = .integer(running)
+        case .awaitingConfirmation(let confirmation):
+            status = .conflict
+            members["confirm"] = StatusJSON.confirmation(confirmation)
+        case .drift, .nothingToConfirm, .notWritten, .otherEnvironment: status = .conflict
+        case .noSuchVersion: status = .notFound
+        case .confirmationTime: status = .badRequest
+        case .busy: status = .conflict
+        }
+    }
+
     var response: Response {
         var body: JSONValue = [
             "type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code), "detail": .string(detail),

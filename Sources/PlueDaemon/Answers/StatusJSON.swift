@@ -11,10 +11,11 @@ public enum StatusJSON {
             "environment": .string(status.environment.rawValue),
             "state": .string(status.state.rawValue),
             "drift": .boolean(status.drift),
+            "lastKnownGood": .boolean(status.isLastKnownGood),
             "lastAttempt": status.lastAttempt.map(attempt) ?? .null,
             "pendingRestart": .array(status.pendingRestart.map { .string($0.description) }),
             "watch": ["mode": .string(status.watch.mode), "reason": status.watch.reason.map(JSONValue.string) ?? .null],
-            "confirm": .null,
+            "confirm": status.confirmation.map(confirmation) ?? .null,
             "services": .array(
                 status.services.map {
                     [
@@ -22,6 +23,15 @@ public enum StatusJSON {
                         "draining": .integer($0.draining),
                     ]
                 }),
+        ]
+    }
+
+    /// A version that waits.
+    static func confirmation(_ confirmation: Confirmation) -> JSONValue {
+        [
+            "version": .integer(confirmation.version), "fallback": .integer(confirmation.fallback),
+            "deadline": .string(confirmation.deadline.formatted(.iso8601)),
+            "remainingSeconds": .integer(Int(max(0, min(confirmation.deadline.timeIntervalSinceNow, 1e9)).rounded(.up))),
         ]
     }
 

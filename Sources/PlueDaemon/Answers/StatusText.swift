@@ -7,6 +7,12 @@ public enum StatusText {
         var lines = [
             "\(status["state"]?.string ?? "?"): version \(status["version"]?.integer ?? 0) of \(status["environment"]?.string ?? "?")"
         ]
+        if status["lastKnownGood"]?.boolean == true { lines.append("last known good: the files were invalid at the start, and still are") }
+        if let confirm = status["confirm"], confirm != .null {
+            lines.append(
+                "waits \(confirm["remainingSeconds"]?.integer ?? 0) s for 'plue confirm'; after that version \(confirm["fallback"]?.integer ?? 0) comes back"
+            )
+        }
         if status["drift"]?.boolean == true { lines.append("drift: the files say something else than what runs") }
         if let attempt = status["lastAttempt"], attempt != .null {
             var line =
@@ -39,7 +45,8 @@ public enum StatusText {
     public static func reload(_ answer: JSONValue) -> String {
         let changed = answer["changed"]?.elements.compactMap(\.string) ?? []
         let version = answer["version"]?.integer ?? 0
-        return changed.isEmpty ? "version \(version): nothing changed" : "version \(version): \(changed.joined(separator: ", "))"
+        if !changed.isEmpty { return "version \(version): \(changed.joined(separator: ", "))" }
+        return answer["committed"]?.boolean == true ? "version \(version): other documents, the same values" : "version \(version): nothing changed"
     }
 
     /// `plue watch`.

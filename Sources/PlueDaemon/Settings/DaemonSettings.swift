@@ -184,6 +184,7 @@ public struct ReloadSettings: Settings {
         policy.prepareTimeout = prepareTimeout
         policy.verifyTimeout = verifyTimeout
         policy.allowsEmpty = allowEmpty
+        policy.allowsInPlace = allowInPlace
         return policy
     }
 }

@@ -56,6 +56,10 @@ final class ScriptedRecorder: Recorder {
     func reject(_ attempt: Attempt) async throws {}
     func history(_ query: HistoryQuery) async throws -> HistoryPage { HistoryPage(entries: [], next: nil) }
     func documents(of version: Int) async throws -> [StoredDocument]? { nil }
+    func unfinishedWrites() async throws -> [UnfinishedWrite] { [] }
+    func restored(_ attempt: Int) async throws {}
+    func pendingConfirmation() async throws -> Confirmation? { nil }
+    func endConfirmation(of version: Int) async throws {}
 }
 
 /// An error whose text nobody may see.

@@ -84,7 +84,7 @@ struct ServiceSetTests {
         var set = ServiceSet<Numbers>()
         try set.add(ServiceRegistration(service, named: "http", sections: ["http"]) { $0["http"] })
         let plan = set.plan(from: Numbers(), to: Numbers(), changed: [SettingKey(section: "http", name: "port")])
-        #expect(plan == (action == .none ? [] : [PlannedService(name: "http", action: action)]))
+        #expect(plan == (action == .none ? [] : [PlannedService(name: "http", action: action, verification: "its own check")]))
         #expect(plan.contains(where: \.takesPart) == [.live, .swap].contains(action))
     }
 
