@@ -193,11 +193,22 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // A program for EndToEndTests to kill.
+        .executableTarget(
+            name: "CrashSubject",
+            dependencies: [
+                "PlueConfig", "PlueLedger",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/CrashSubject",
+            swiftSettings: strict
+        ),
         // The built binary, from outside: commands and their exact output, real signals, real clients.
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "PlueCommand",
+                "CrashSubject", "PlueCommand",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
