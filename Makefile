@@ -6,7 +6,7 @@ CONFIG ?= Examples/config
 ENVIRONMENT ?= development
 STATE ?= .build/run-state
 
-.PHONY: help run test check lint format bench fuzz tsan clean setup setup-tests
+.PHONY: help run test check lint format bench fuzz tsan soak clean setup setup-tests
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ tsan: setup-tests ## the readers and the committer under the thread sanitizer
 
 fuzz: setup-tests ## the parser and substitution, for PLUE_FUZZ_SECONDS each (default 60)
 	PLUE_FUZZ_SECONDS=$${PLUE_FUZZ_SECONDS:-60} $(SWIFT) test --filter 'Fuzz'
+
+soak: setup-tests ## kill it at random moments, for PLUE_SOAK_SECONDS (default 600)
+	PLUE_SOAK_SECONDS=$${PLUE_SOAK_SECONDS:-600} $(SWIFT) test --filter 'CrashTests'
 
 clean: ## remove what was built
 	rm -rf .build .build-bench .build-release .build-tsan

@@ -235,7 +235,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
     private func makeRunning(_ services: ServiceSet<Root>) -> Running {
         let committer = Committer(services: services, recorder: options.recorder, clock: options.clock, logger: options.logger)
         let reloader = Reloader(
-            first, insteadOf: origin.refused, source: source, pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
+            first, insteadOf: origin.refused, source: source,
+            pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
             committer: committer, recorder: options.recorder, current: snapshots, observers: observers, policy: options.policy,
             clock: options.clock, logger: options.logger)
         return Running(

@@ -30,7 +30,9 @@ enum DaemonServices {
 
     /// What a change would do to each service, without having them; for `plue plan` beside no daemon.
     static func plan(from old: DaemonSettings?, to new: DaemonSettings) -> [PlannedService] {
-        let settings = [(http, old.map(httpSettings), httpSettings(new)), (socket, old.map { socketSettings($0, at: "") }, socketSettings(new, at: ""))]
+        let settings = [
+            (http, old.map(httpSettings), httpSettings(new)), (socket, old.map { socketSettings($0, at: "") }, socketSettings(new, at: "")),
+        ]
         return settings.compactMap { name, old, new in
             let action = old?.action(to: new) ?? .swap
             let verification = "an answer from \(name == socket ? "the daemon's socket" : "\(new.endpoint)")"

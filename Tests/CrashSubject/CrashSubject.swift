@@ -59,7 +59,9 @@ struct CrashSubject {
                     Edits(["one", "two", "three"].map { .set(SettingKey(section: $0, name: "n"), to: "\(n)") }),
                     cause: Cause(.api, actor: "subject"), confirmWithin: confirm, replacesPending: true)
                 // A document that comes and goes.
-                if random.next() % 8 == 0 { request.edits.steps.append(.replace(document: "app.d/9-extra.ini", with: Array("# \(n)\n".utf8))) }
+                if random.next() % 8 == 0 {
+                    request.edits.steps.append(.replace(document: "app.d/9-extra.ini", with: Array("# \(n)\n".utf8)))
+                }
                 outcome = try await manager.apply(request)
             }
             if case .committed(let version, _) = outcome { say("committed \(version)") }

@@ -34,6 +34,8 @@ final class Scratch: Sendable {
         try Data(text.utf8).write(to: file, options: .atomic)
     }
 
+    func read(_ name: String) throws -> String { try String(contentsOfFile: path + "/" + name, encoding: .utf8) }
+
     /// What every command of a test sees: nothing of the machine's own settings.
     var environment: [String: String] {
         [

@@ -109,6 +109,83 @@ import Testing
         #expect(try await again.stop() == 0)
     }
 
+    @Test func `A change that nobody confirms is taken back, also when the daemon was killed meanwhile`() async throws {
+        let text = "# mine\n[server]\nhost = 127.0.0.1\nport = 0\n"
+        let daemon = try await RunningDaemon(text)
+        let apply = try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 3s")
+        #expect(apply.code == 0)
+        #expect(try await daemon.status()["state"] as? String == "awaiting-confirm")
+        kill(daemon.process, SIGKILL)
+        _ = await daemon.exit()
+        #expect(try daemon.scratch.read("config/development.ini") == text + "max_connections = 7\n")
+
+        // In time it waits on.
+        let again = try await RunningDaemon(in: daemon.scratch)
+        #expect(try await again.status()["state"] as? String == "awaiting-confirm")
+        try await until { try await again.status()["version"] as? Int == 3 }
+        #expect(try daemon.scratch.read("config/development.ini") == text)
+        #expect(try await again.plue("history").output.contains("version 2 was not confirmed in time"))
+
+        // Too late it comes back with the former version, whatever the one that waits would have done.
+        #expect(try await again.plue("apply --set server.max_connections=8 --reason try --confirm-within 1s").code == 0)
+        kill(again.process, SIGKILL)
+        _ = await again.exit()
+        try await Task.sleep(for: .seconds(1))
+        let last = try await RunningDaemon(in: daemon.scratch)
+        #expect(try await last.status()["version"] as? Int == 5)
+        #expect(try await last.status()["state"] as? String == "running")
+        #expect(try daemon.scratch.read("config/development.ini") == text)
+        #expect(try await last.plue("confirm").code == 75)
+        #expect(try await last.stop() == 0)
+    }
+
+    @Test func `While a change waits nobody else's comes in between, and what was saved meanwhile follows`() async throws {
+        let daemon = try await RunningDaemon("[server]\nhost = 127.0.0.1\nport = 0\n")
+        #expect(try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 60s").code == 0)
+        #expect(try await daemon.plue("apply --set server.debug=true --reason mine").code == 75)
+        try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 7\ndebug = true\n")
+        try await until { try await daemon.status()["drift"] as? Bool == true }
+        #expect(try await daemon.status()["version"] as? Int == 2)
+        #expect(try await daemon.plue("confirm").output == "version 2 is confirmed\n")
+        try await until { try await daemon.status()["version"] as? Int == 3 }
+        #expect(try await daemon.plue("apply --set server.debug=false --reason a --confirm-within 60s").code == 0)
+        #expect(try await daemon.plue("apply --set server.max_connections=8 --reason b --replace-pending").code == 0)
+        #expect(try await daemon.status()["state"] as? String == "running")
+        // Going back to where it would go anyway needs no leave.
+        #expect(try await daemon.plue("apply --set server.max_connections=9 --reason c --confirm-within 60s").code == 0)
+        #expect(try await daemon.plue("rollback 5 --reason no").code == 0)
+        #expect(try await daemon.status()["state"] as? String == "running")
+        #expect(try await daemon.stop() == 0)
+    }
+
+    @Test func `An edit that does not run yet is not swept in with a change, and a rollback overrules it`() async throws {
+        let daemon = try await RunningDaemon("[server]\nhost = 127.0.0.1\nport = 0\n[reload]\nwatch = off\n")
+        try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nnonsense = 1\n[reload]\nwatch = off\n")
+        let apply = try await daemon.plue("apply --set server.debug=true --reason mine")
+        #expect(apply.code == 75)
+        #expect(apply.output.contains("development.ini was edited and does not run"))
+        #expect(try await daemon.plue("rollback 1 --reason repair").code == 0)
+        #expect(try daemon.scratch.read("config/development.ini") == "[server]\nhost = 127.0.0.1\nport = 0\n[reload]\nwatch = off\n")
+        #expect(try await daemon.stop() == 0)
+    }
+
+    @Test func `With broken files it runs the last known good version, and says so, until a valid save`() async throws {
+        let scratch = try Scratch()
+        let first = try await RunningDaemon("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 5\n", in: scratch)
+        #expect(try await first.stop() == 0)
+        try scratch.write("[server\n", to: "config/development.ini")
+        #expect(try await scratch.run("plue serve --config-dir config --state-dir state").code == 65)
+        let daemon = try await RunningDaemon(in: scratch, arguments: ["--last-known-good"])
+        #expect(try await daemon.status()["version"] as? Int == 1)
+        #expect(try await daemon.status()["lastKnownGood"] as? Bool == true)
+        #expect(try await daemon.plue("status").output.contains("last known good"))
+        #expect(daemon.log.contains("the files are invalid; the version that ran last runs in their place"))
+        try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 6\n")
+        try await until { try await daemon.status()["version"] as? Int == 2 }
+        #expect(try await daemon.status()["lastKnownGood"] as? Bool == false)
+        #expect(try await daemon.stop() == 0)
+    }
+
     @Test func `A configuration that is wrong at the start ends the start, with every mistake`() async throws {
         let scratch = try Scratch()
         try scratch.write("[server]\nport = 99999\nhost =\n", to: "config/development.ini")
@@ -169,13 +246,13 @@ private final class RunningDaemon: Sendable {
         try await self.init(in: scratch, variables)
     }
 
-    init(in scratch: Scratch, _ variables: [String: String] = [:]) async throws {
+    init(in scratch: Scratch, _ variables: [String: String] = [:], arguments: [String] = []) async throws {
         self.scratch = scratch
         logPath = scratch.path + "/log-\(UUID().uuidString)"
         try Data().write(to: URL(filePath: logPath))
         daemon = Process()
         daemon.executableURL = URL(filePath: Binary.path)
-        daemon.arguments = ["serve", "--config-dir", scratch.path + "/config", "--state-dir", scratch.path + "/state"]
+        daemon.arguments = ["serve", "--config-dir", scratch.path + "/config", "--state-dir", scratch.path + "/state"] + arguments
         daemon.environment = scratch.environment.merging(variables) { $1 }
         let log = try FileHandle(forWritingTo: URL(filePath: logPath))
         daemon.standardOutput = log

@@ -2,8 +2,8 @@ import Foundation
 import OrderedCollections
 import PlueConfig
 import PlueDaemon
-import SystemPackage
 import PlueTesting
+import SystemPackage
 import Testing
 
 /// The daemon's own schema, and the configuration that newcomers start from.

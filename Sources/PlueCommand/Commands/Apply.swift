@@ -19,7 +19,9 @@ struct Apply: AsyncParsableCommand {
         let deployment = try options.deployment()
         do {
             let edits = try change.edits(in: deployment)
-            guard !edits.isEmpty else { throw ValidationError("nothing to apply: give --set section.key=value, --unset, --delete or a file") }
+            guard !edits.isEmpty else {
+                throw ValidationError("nothing to apply: give --set section.key=value, --unset, --delete or a file")
+            }
             let answer = try await options.daemon(deployment) { daemon in
                 try await daemon.ask(
                     conditions.request(.patch, "/v1/config", EditsJSON.json(edits), type: EditsJSON.mediaType))

@@ -7,7 +7,8 @@ struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Say what applying a change, or the files as they are, would do, service by service; touches nothing.",
-        discussion: "The answer names the version it was planned beside: 'plue apply --if-version' makes the change only while that one runs.")
+        discussion:
+            "The answer names the version it was planned beside: 'plue apply --if-version' makes the change only while that one runs.")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var change: EditOptions

@@ -221,7 +221,8 @@ actor Committer<Root: Sendable> {
     ) async throws -> Version? {
         guard let attempt else { return nil }
         let version = try await recorder.conclude(
-            Conclusion(id: attempt, outcome: outcome, phase: phase, duration: duration, problem: problem, services: transaction.results,
+            Conclusion(
+                id: attempt, outcome: outcome, phase: phase, duration: duration, problem: problem, services: transaction.results,
                 isRestored: isRestored))
         if outcome == .committed, version == nil { throw ServiceRefusal("gave no version for a committed change") }
         return version

@@ -44,6 +44,8 @@ actor Reloader<Root: Settings> {
         let candidate: Candidate
         /// A service refused it: the cause may pass, so the same candidate is worth another try.
         let isTransient: Bool
+        /// It was not looked at, because a version waits to be confirmed.
+        var isHeldBack = false
     }
 
     /// A candidate that was refused, and why.
@@ -54,7 +56,8 @@ actor Reloader<Root: Settings> {
 
     /// - Parameter refusedAtStart: What the files say, when `first` is the last good version in their place.
     init(
-        _ first: Planned<Root>, insteadOf refusedAtStart: Refusal?, source: any Source, pipeline: Pipeline<Root>, committer: Committer<Root>, recorder: any Recorder,
+        _ first: Planned<Root>, insteadOf refusedAtStart: Refusal?, source: any Source, pipeline: Pipeline<Root>,
+        committer: Committer<Root>, recorder: any Recorder,
         current: CurrentSnapshot<Root>, observers: Observers<Root>, policy: @escaping @Sendable (Root) -> ReloadPolicy,
         clock: any Clock<Duration>, logger: Logger
     ) {
@@ -141,7 +144,8 @@ actor Reloader<Root: Settings> {
             lastAttempt = lastCommit
             return .unchanged(version: current.latest.version)
         }
-        if let refused, !isForced, !refused.isTransient, cause.trigger == .file, candidate.isSame(as: refused.candidate), let lastAttempt {
+        let isDecided = refused.map { !$0.isTransient && !($0.isHeldBack && confirmation == nil) } ?? false
+        if let refused, isDecided, !isForced, cause.trigger == .file, candidate.isSame(as: refused.candidate), let lastAttempt {
             return .rejected(lastAttempt)
         }
         if !isForced, !policy.allowsEmpty, let problem = vanished(candidate) {
@@ -150,8 +154,11 @@ actor Reloader<Root: Settings> {
         if let confirmation {
             // Whether it is to come on top of that version or of the one before it, nobody can know yet.
             let wait = Diagnostic(
-                "awaiting-confirmation", "version \(confirmation.version) waits to be confirmed; what the files say by then is read after that")
-            return await reject(candidate, cause, at, started, Rejection(phase: .plan, diagnostics: [wait]))
+                "awaiting-confirmation",
+                "version \(confirmation.version) waits to be confirmed; what the files say by then is read after that")
+            let outcome = await reject(candidate, cause, at, started, Rejection(phase: .plan, diagnostics: [wait]))
+            refused?.isHeldBack = true
+            return outcome
         }
         let planned: Planned<Root>
         do {
@@ -196,7 +203,9 @@ actor Reloader<Root: Settings> {
         let outcome = await commit(
             planned, request.cause, at, started, writing: change.writes,
             confirmation: deadline.map { ($0, confirmation?.fallback ?? current.latest.version) })
-        if case .rejected(let attempt) = outcome, attempt.phase == .commit, attempt.outcome == .reverted { throw .notWritten(attempt.problem ?? "") }
+        if case .rejected(let attempt) = outcome, attempt.phase == .commit, attempt.outcome == .reverted {
+            throw .notWritten(attempt.problem ?? "")
+        }
         return outcome
     }
 

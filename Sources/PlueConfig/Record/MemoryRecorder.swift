@@ -51,7 +51,9 @@ public final class MemoryRecorder: Recorder {
     /// Cannot fail.
     public func restored(_ attempt: Int) async throws {
         state.withLock { state in
-            for index in state.entries.indices where state.entries[index].attempt.id == attempt { state.entries[index].isUnrestored = false }
+            for index in state.entries.indices where state.entries[index].attempt.id == attempt {
+                state.entries[index].isUnrestored = false
+            }
         }
     }
 

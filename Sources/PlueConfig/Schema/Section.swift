@@ -19,7 +19,9 @@ public struct Section<Root: Settings>: Sendable {
             schema.assignments.append { root, section, build in
                 root[keyPath: property] = build.settings(Value.self, from: section.sections[name] ?? DecodedSection(), at: [name])
             }
-            schema.readings.append { root, section, values in Value.schema.read(root[keyPath: property], at: section + [name], into: &values) }
+            schema.readings.append { root, section, values in
+                Value.schema.read(root[keyPath: property], at: section + [name], into: &values)
+            }
         }
     }
 

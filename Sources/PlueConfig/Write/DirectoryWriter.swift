@@ -103,7 +103,9 @@ struct DirectoryWriter {
     private func replace(_ file: inout Staged) throws(WriteRefusal) {
         try step(.replace(file.change.name), file.target)
         guard let temporary = file.temporary else {
-            guard unlink(file.target.string) == 0 || errno == ENOENT else { throw WriteRefusal(.system(Errno(rawValue: errno)), file.target) }
+            guard unlink(file.target.string) == 0 || errno == ENOENT else {
+                throw WriteRefusal(.system(Errno(rawValue: errno)), file.target)
+            }
             return
         }
         if rename(temporary.string, file.target.string) == 0 {

@@ -46,7 +46,8 @@ public enum StatusText {
         let changed = answer["changed"]?.elements.compactMap(\.string) ?? []
         let version = answer["version"]?.integer ?? 0
         if !changed.isEmpty { return "version \(version): \(changed.joined(separator: ", "))" }
-        return answer["committed"]?.boolean == true ? "version \(version): other documents, the same values" : "version \(version): nothing changed"
+        return answer["committed"]?.boolean == true
+            ? "version \(version): other documents, the same values" : "version \(version): nothing changed"
     }
 
     /// `plue watch`.

@@ -24,7 +24,8 @@ private struct App: Settings {
 @Suite struct EditsTests {
     private let texts = [
         "base.ini": "[server]\nport = 80\n", "staging.ini": "[server]\nhost = a\n",
-        "production.ini": "[profile]\nextends = staging\n\n# the port\n[server]\nport = 1 \r\n", "production.d/5-x.ini": "[server]\nport = 2\n",
+        "production.ini": "[profile]\nextends = staging\n\n# the port\n[server]\nport = 1 \r\n",
+        "production.d/5-x.ini": "[server]\nport = 2\n",
     ]
 
     private func changes(_ steps: [Edits.Edit], variables: [String: String] = [:], overrides: [Override] = []) -> [String: String] {

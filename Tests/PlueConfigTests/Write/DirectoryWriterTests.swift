@@ -85,7 +85,9 @@ import Testing
         try directory.write("a", "base.ini")
         let large = String(repeating: "x", count: 100_000)
         #expect {
-            try DirectoryWriter(directory: FilePath(directory.path)).write([change("base.ini", "a", "b"), change("production.ini", nil, large)])
+            try DirectoryWriter(directory: FilePath(directory.path)).write([
+                change("base.ini", "a", "b"), change("production.ini", nil, large),
+            ])
         } throws: {
             "\($0)".contains("the disk is full")
         }
