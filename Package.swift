@@ -15,6 +15,7 @@ let package = Package(
     name: "plue",
     platforms: [.macOS(.v15)],
     products: [
+        .library(name: "PlueAudit", targets: ["PlueAudit"]),
         .library(name: "PlueConfig", targets: ["PlueConfig"]),
         .library(name: "PlueDocuments", targets: ["PlueDocuments"]),
         .library(name: "PlueHTTP", targets: ["PlueHTTP"]),
@@ -84,6 +85,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Reads what PlueLedger writes, and shares no code with it.
+        .target(
+            name: "PlueAudit",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
         .target(
             name: "PlueHTTP",
             dependencies: [
@@ -120,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "PlueCommand",
             dependencies: [
-                "PlueConfig", "PlueDaemon", "PlueDocuments", "PlueLedger",
+                "PlueAudit", "PlueConfig", "PlueDaemon", "PlueDocuments", "PlueLedger",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

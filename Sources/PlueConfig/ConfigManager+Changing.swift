@@ -73,8 +73,8 @@ extension ConfigManager {
     /// - Returns: Its number.
     /// - Throws: ``ConfigurationError/change(_:)``, among them that none waits.
     @discardableResult
-    public func confirm() async throws(ConfigurationError) -> Int {
-        let version = try await changing { (reloader) async throws(ChangeRefusal) in try await reloader.confirm() }
+    public func confirm(_ cause: Cause = Cause(.api, actor: "system")) async throws(ConfigurationError) -> Int {
+        let version = try await changing { (reloader) async throws(ChangeRefusal) in try await reloader.confirm(cause) }
         // What was saved meanwhile was held back.
         if let running, await running.reloader.drift { _ = await running.queue.request(Cause(.file, actor: "file")) }
         return version

@@ -42,6 +42,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
         public var startsFromLastGood = false
         /// Whether SIGHUP reads the sources again.
         public var followsHangup = true
+        /// Tells secrets apart in what is recorded of a change; without it a secret's change says only that it is one.
+        public var fingerprints: Fingerprints?
         public var logger = Logger(label: "plue.config")
         public var clock: any Clock<Duration> = ContinuousClock()
 
@@ -238,7 +240,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
             first, insteadOf: origin.refused, source: source,
             pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
             committer: committer, recorder: options.recorder, current: snapshots, observers: observers, policy: options.policy,
-            clock: options.clock, logger: options.logger)
+            clock: options.clock, logger: options.logger, fingerprints: options.fingerprints)
         return Running(
             services: services, reloader: reloader, committer: committer,
             queue: ReloadQueue { cause, isForced in await reloader.reload(cause, isForced: isForced) })

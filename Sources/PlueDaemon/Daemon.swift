@@ -30,7 +30,11 @@ public struct Daemon: Sendable {
         manager = try await ConfigManager(
             DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
         log.follow(manager.current.logging)
-        manager.onChange { _, new in log.follow(new.logging) }
+        ledger.follow(manager.current.audit.policy)
+        manager.onChange { [ledger] _, new in
+            log.follow(new.logging)
+            ledger.follow(new.audit.policy)
+        }
 
         let responder = API(manager, fingerprints: deployment.fingerprints()).responder()
         http = HTTPServer(responder, logger: log.logger)

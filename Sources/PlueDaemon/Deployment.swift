@@ -60,6 +60,7 @@ public struct Deployment: Sendable {
         options.extraSections = try extraSections()
         options.policy = \.reload.policy
         options.logger = logger
+        options.fingerprints = fingerprints()
         return options
     }
 }

@@ -41,7 +41,7 @@ public struct Offline: Sendable {
 
     /// - Throws: ``ConfigurationError``, or the ledger's error.
     public func confirm() async throws -> JSONValue {
-        try await withManager { manager in ["version": .integer(try await manager.confirm())] }
+        try await withManager { manager in ["version": .integer(try await manager.confirm(Self.cause(reason: "")))] }
     }
 
     /// What the edits would do to what ran last. Touches nothing, not even a state directory that is not there.

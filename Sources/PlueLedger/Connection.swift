@@ -8,7 +8,7 @@ enum Connection {
     /// "Plue": tells our database from any other.
     static let applicationID = 0x506C_7565
     /// Raised with every migration; a higher one in the file was written by a newer Plue.
-    static let format = 2
+    static let format = 3
 
     /// A pool with one writer. Whoever calls it holds the ``WriterLock``.
     static func writer(at path: FilePath, busyTimeout: TimeInterval) throws -> DatabasePool {

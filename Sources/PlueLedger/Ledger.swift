@@ -38,6 +38,7 @@ public final class Ledger: Recorder {
     let pool: DatabasePool
     private let lock: WriterLock
     private let retention: Retention
+    private let audit: AuditLog
     private let logger: Logger
     private let untilPruned = Atomic(Retention.interval)
 
@@ -64,7 +65,16 @@ public final class Ledger: Recorder {
         do {
             let pool = try Connection.writer(at: path, busyTimeout: busyTimeout)
             try DatabaseMigrator.ledger.migrate(pool)
-            recovered = try pool.write { db in try LedgerTransaction(db: db, path: path).recover() }
+            let audit = try AuditLog(directory: state.path, logger: logger)
+            recovered = try pool.write { db in
+                audit.begin()
+                let transaction = LedgerTransaction(db: db, path: path, audit: audit)
+                try transaction.beginAudit()
+                try transaction.auditEvent("opening")
+                return try transaction.recover()
+            }
+            audit.committed()
+            self.audit = audit
             self.pool = pool
         } catch {
             throw LedgerError(error, at: path)
@@ -79,7 +89,7 @@ public final class Ledger: Recorder {
         }
     }
 
-    deinit { try? Self.shut(pool, lock) }
+    deinit { try? Self.shut(pool, lock, audit, path) }
 
     /// Empties the log into the database, closes it and gives up the right to write.
     ///
@@ -88,16 +98,22 @@ public final class Ledger: Recorder {
     public func close() async throws {
         let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
             // Closing waits for the readers and syncs the disk: not on a thread of the cooperative pool.
-            DispatchQueue.global().async { [pool, lock] in
-                continuation.resume(returning: Result { try Self.shut(pool, lock) })
+            DispatchQueue.global().async { [pool, lock, audit, path] in
+                continuation.resume(returning: Result { try Self.shut(pool, lock, audit, path) })
             }
         }
         do { try result.get() } catch { throw LedgerError(error, at: path) }
     }
 
-    private static func shut(_ pool: DatabasePool, _ lock: WriterLock) throws {
+    private static func shut(_ pool: DatabasePool, _ lock: WriterLock, _ audit: AuditLog, _ path: FilePath) throws {
         // Last of all: the checkpoint still needs the right to write.
         defer { lock.release() }
+        // The last word of the audit log. A disk that is full does not keep a process from ending.
+        try? pool.write { db in
+            audit.begin()
+            try LedgerTransaction(db: db, path: path, audit: audit).auditEvent("closing")
+        }
+        audit.committed()
         let emptied = Result {
             try pool.writeWithoutTransaction { db in
                 // To 0 bytes, so that what was deleted is gone from the log, too. A reader elsewhere may be in the way:
@@ -165,7 +181,24 @@ public final class Ledger: Recorder {
     public func pendingConfirmation() async throws -> Confirmation? { try await write { try $0.pendingConfirmation() } }
 
     /// - Throws: ``LedgerError``; then the version still waits.
-    public func endConfirmation(of version: Int) async throws { try await write { try $0.endConfirmation(of: version) } }
+    public func endConfirmation(of version: Int, by cause: Cause) async throws {
+        try await write { try $0.endConfirmation(of: version, by: cause) }
+    }
+
+    // MARK: Audit
+
+    /// Takes over how often the audit log is signed and where its checkpoints are kept.
+    public func follow(_ policy: AuditPolicy) { audit.follow(policy) }
+
+    /// Signs what the audit log holds, if there is anything new.
+    /// - Throws: ``LedgerError``.
+    public func checkpoint() async throws {
+        try await write { [audit] in try audit.sign(in: $0.db) }
+    }
+
+    /// A sign of life, so that silence is provable.
+    /// - Throws: ``LedgerError``.
+    public func heartbeat() async throws { try await write { try $0.auditEvent("heartbeat") } }
 
     // MARK: Retention
 
@@ -183,10 +216,12 @@ public final class Ledger: Recorder {
         guard untilPruned.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
         untilPruned.store(Retention.interval, ordering: .relaxed)
         pool.asyncWrite(
-            { [retention, path] db in
-                try LedgerTransaction(db: db, path: path).prune(retention, at: now)
+            { [retention, path, audit] db in
+                audit.begin()
+                return try LedgerTransaction(db: db, path: path, audit: audit).prune(retention, at: now)
             },
-            completion: { [logger, path] _, result in
+            completion: { [logger, path, audit] _, result in
+                if case .success = result { audit.committed() }
                 // Nothing was removed and nothing is lost; what stands in the way is thrown at the next write.
                 if case .failure(let error) = result {
                     logger.warning("the history could not be pruned", metadata: ["error": "\(LedgerError(error, at: path))"])
@@ -201,10 +236,12 @@ public final class Ledger: Recorder {
         // transaction up when the task is cancelled, and a commit point must not depend on who still waits for it.
         let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
             pool.asyncWrite(
-                { [path] db in
-                    try body(LedgerTransaction(db: db, path: path))
+                { [path, audit] db in
+                    audit.begin()
+                    return try body(LedgerTransaction(db: db, path: path, audit: audit))
                 },
-                completion: { _, result in
+                completion: { [audit] _, result in
+                    if case .success = result { audit.committed() }
                     continuation.resume(returning: result)
                 })
         }

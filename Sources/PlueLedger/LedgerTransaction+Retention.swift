@@ -13,6 +13,7 @@ extension LedgerTransaction {
         let statement = try db.cachedStatement(sql: "DELETE FROM attempt WHERE id = ?")
         for id in going { try statement.execute(arguments: [id]) }
         try removeUnreferenced()
+        try auditPruning(going)
         return going.count
     }
 

@@ -21,7 +21,9 @@ extension LedgerTransaction {
             written.map { Data($0.before.packed) }, written.map { Data($0.after.packed) }, written != nil,
             intent.confirmation?.deadline.timeIntervalSinceReferenceDate, intent.confirmation?.fallback,
         ])
-        return Int(db.lastInsertedRowID)
+        let id = Int(db.lastInsertedRowID)
+        try auditIntent(intent, id)
+        return id
     }
 
     func conclude(_ conclusion: Conclusion) throws -> HistoryPage.Entry {
@@ -49,6 +51,7 @@ extension LedgerTransaction {
         ])
         guard db.changesCount == 1, let entry = try entry(ofAttempt: conclusion.id)
         else { throw LedgerError.notUnderWay(conclusion.id) }
+        try auditOutcome(entry.attempt)
         return entry
     }
 
@@ -74,6 +77,7 @@ extension LedgerTransaction {
             try RecordedJSON.text(refused.services.map(RecordedService.init)),
             try RecordedJSON.text(refused.diagnostics.map(RecordedDiagnostic.init)),
         ])
+        try auditRejection(Int(db.lastInsertedRowID), refused)
     }
 
     func unfinishedWrites() throws -> [UnfinishedWrite] {
@@ -104,8 +108,9 @@ extension LedgerTransaction {
         }
     }
 
-    func endConfirmation(of version: Int) throws {
+    func endConfirmation(of version: Int, by cause: Cause) throws {
         try db.execute(sql: "UPDATE attempt SET confirm_by = NULL WHERE version = ?", arguments: [version])
+        try auditConfirmation(of: version, by: cause)
     }
 
     /// Gives every attempt a dead process left under way its outcome.
@@ -116,6 +121,8 @@ extension LedgerTransaction {
         try db.execute(
             sql: "UPDATE attempt SET outcome = ? WHERE version IS NULL AND outcome IS NULL",
             arguments: [Attempt.Outcome.interrupted.rawValue])
-        return try ids.compactMap { try entry(ofAttempt: $0)?.attempt }
+        let attempts = try ids.compactMap { try entry(ofAttempt: $0)?.attempt }
+        for attempt in attempts { try auditOutcome(attempt) }
+        return attempts
     }
 }

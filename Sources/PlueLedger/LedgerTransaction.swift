@@ -9,6 +9,8 @@ struct LedgerTransaction {
     let db: Database
     /// For error messages.
     let path: FilePath
+    /// Where what changes is told; `nil` for a transaction that only reads.
+    var audit: AuditLog?
 
     func corrupt(_ reason: String) -> LedgerError { .corrupt(path, reason: reason) }
 }

@@ -73,6 +73,29 @@ extension DatabaseMigrator {
                     PRAGMA user_version = 2;
                     """)
         }
+        migrator.registerMigration("3: audit") { db in
+            try db.execute(
+                sql: """
+                    -- The audit log: a Merkle tree (RFC 6962) over the entries' texts; Documentation/audit.md has the forms.
+                    CREATE TABLE audit_entry (
+                        seq   INTEGER PRIMARY KEY,
+                        leaf  BLOB NOT NULL CHECK (length(leaf) = 32),
+                        entry TEXT NOT NULL
+                    );
+                    -- The right edge of the tree.
+                    CREATE TABLE audit_tree (
+                        id       INTEGER PRIMARY KEY CHECK (id = 1),
+                        size     INTEGER NOT NULL,
+                        frontier BLOB NOT NULL
+                    );
+                    -- Signed roots, by how many entries they cover.
+                    CREATE TABLE audit_checkpoint (
+                        size INTEGER PRIMARY KEY,
+                        note TEXT NOT NULL
+                    );
+                    PRAGMA user_version = 3;
+                    """)
+        }
         return migrator
     }
 }

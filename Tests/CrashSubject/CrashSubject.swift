@@ -144,7 +144,7 @@ struct KillingRecorder: Recorder {
     func unfinishedWrites() async throws -> [UnfinishedWrite] { try await ledger.unfinishedWrites() }
     func restored(_ attempt: Int) async throws { try await ledger.restored(attempt) }
     func pendingConfirmation() async throws -> Confirmation? { try await ledger.pendingConfirmation() }
-    func endConfirmation(of version: Int) async throws { try await ledger.endConfirmation(of: version) }
+    func endConfirmation(of version: Int, by cause: Cause) async throws { try await ledger.endConfirmation(of: version, by: cause) }
 }
 
 struct KillingService: LiveService {

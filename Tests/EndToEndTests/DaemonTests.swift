@@ -112,7 +112,7 @@ import Testing
     @Test func `A change that nobody confirms is taken back, also when the daemon was killed meanwhile`() async throws {
         let text = "# mine\n[server]\nhost = 127.0.0.1\nport = 0\n"
         let daemon = try await RunningDaemon(text)
-        let apply = try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 3s")
+        let apply = try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 8s")
         #expect(apply.code == 0)
         #expect(try await daemon.status()["state"] as? String == "awaiting-confirm")
         kill(daemon.process, SIGKILL)

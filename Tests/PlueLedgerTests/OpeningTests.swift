@@ -132,7 +132,7 @@ struct OpeningTests {
             let ledger = try Ledger.open(directory)
             try await ledger.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
             try await ledger.close()
-            let expected = LedgerError.newer(try resolved(directory).appending("plue.db"), format: 99, known: 2)
+            let expected = LedgerError.newer(try resolved(directory).appending("plue.db"), format: 99, known: 3)
             #expect(throws: expected) { try Ledger.open(directory) }
             #expect(throws: expected) { try Ledger.reading(directory) }
             #expect(expected.description.contains("newer Plue"))

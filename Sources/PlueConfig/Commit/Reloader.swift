@@ -16,6 +16,7 @@ actor Reloader<Root: Settings> {
     private let policy: @Sendable (Root) -> ReloadPolicy
     private let clock: any Clock<Duration>
     private let logger: Logger
+    private let fingerprints: Fingerprints?
 
     /// What runs, as it was read and planned.
     private(set) var running: Planned<Root>
@@ -59,7 +60,7 @@ actor Reloader<Root: Settings> {
         _ first: Planned<Root>, insteadOf refusedAtStart: Refusal?, source: any Source, pipeline: Pipeline<Root>,
         committer: Committer<Root>, recorder: any Recorder,
         current: CurrentSnapshot<Root>, observers: Observers<Root>, policy: @escaping @Sendable (Root) -> ReloadPolicy,
-        clock: any Clock<Duration>, logger: Logger
+        clock: any Clock<Duration>, logger: Logger, fingerprints: Fingerprints?
     ) {
         running = first
         latestCandidate = refusedAtStart?.candidate ?? first.candidate
@@ -76,6 +77,7 @@ actor Reloader<Root: Settings> {
         self.policy = policy
         self.clock = clock
         self.logger = logger
+        self.fingerprints = fingerprints
     }
 
     var state: Status.State { standing == .running && confirmation != nil ? .awaitingConfirm : standing }
@@ -236,10 +238,10 @@ actor Reloader<Root: Settings> {
 
     /// Lets the version that waits stay.
     /// - Throws: ``ChangeRefusal/nothingToConfirm``; ``ChangeRefusal/notWritten(_:)`` when the history cannot keep it.
-    func confirm() async throws(ChangeRefusal) -> Int {
+    func confirm(_ cause: Cause) async throws(ChangeRefusal) -> Int {
         guard let confirmation else { throw .nothingToConfirm }
         do {
-            try await recorder.endConfirmation(of: confirmation.version)
+            try await recorder.endConfirmation(of: confirmation.version, by: cause)
         } catch {
             throw .notWritten("the confirmation could not be recorded: the recorder \(publicSentence(for: error))")
         }
@@ -256,7 +258,7 @@ actor Reloader<Root: Settings> {
             switch try await rollBack(to: confirmation.fallback, cause) {
             case .committed: return true
             case .unchanged:
-                try await recorder.ended(confirmation)
+                try await recorder.end(confirmation, by: cause)
                 self.confirmation = nil
                 return true
             case .rejected(let attempt):
@@ -329,10 +331,11 @@ actor Reloader<Root: Settings> {
         let policy = policy(planned.snapshot.value)
         // By the rules that run: the change itself may be about them.
         let isInPlaceAllowed = self.policy(current.latest.value).allowsInPlace
-        let intent = Intent(
+        var intent = Intent(
             cause: cause, at: Date(), environment: environment, digest: planned.snapshot.digest, parent: parent == 0 ? nil : parent,
             documents: planned.candidate.storedDocuments, changedKeys: planned.plan.changes.map(\.key),
             writes: writes, confirmation: confirmation)
+        intent.values = planned.plan.changes.prefix(1000).map { $0.recorded(fingerprints) }
         let writeBack = WriteBack(
             write: { [source] in try await source.write(writes, isInPlaceAllowed: isInPlaceAllowed) },
             restore: { [source] in try await source.restore(writes, isInPlaceAllowed: isInPlaceAllowed) })
@@ -436,12 +439,26 @@ extension Cause {
 }
 
 extension Recorder {
-    fileprivate func ended(_ confirmation: Confirmation) async throws(ChangeRefusal) {
+    fileprivate func end(_ confirmation: Confirmation, by cause: Cause) async throws(ChangeRefusal) {
         do {
-            try await endConfirmation(of: confirmation.version)
+            try await endConfirmation(of: confirmation.version, by: cause)
         } catch {
             throw .notWritten("the recorder \(publicSentence(for: error))")
         }
+    }
+}
+
+extension Plan.Change {
+    /// The change as it is kept for good, each value in bounded space.
+    fileprivate func recorded(_ fingerprints: Fingerprints?) -> ChangedValue {
+        func text(_ content: SettingContent) -> String? {
+            switch content {
+            case .unset: nil
+            case .plain(let value): String(value.description.prefix(120))
+            case .secret(let secret): fingerprints.map { "(secret \($0.fingerprint(of: secret)))" } ?? "(secret)"
+            }
+        }
+        return ChangedValue(key: key, before: text(old), after: text(new))
     }
 }
 

@@ -61,7 +61,7 @@ public final class MemoryRecorder: Recorder {
     public func pendingConfirmation() async throws -> Confirmation? { state.withLock { $0.confirmation } }
 
     /// Cannot fail.
-    public func endConfirmation(of version: Int) async throws {
+    public func endConfirmation(of version: Int, by cause: Cause) async throws {
         state.withLock { if $0.confirmation?.version == version { $0.confirmation = nil } }
     }
 

@@ -33,7 +33,22 @@ public protocol Recorder: Sendable {
     func pendingConfirmation() async throws -> Confirmation?
 
     /// A version waits no longer: it was confirmed, or taken back.
-    func endConfirmation(of version: Int) async throws
+    /// - Parameter cause: Who decided.
+    func endConfirmation(of version: Int, by cause: Cause) async throws
+}
+
+/// One setting's way from old to new as it is recorded: a secret by its fingerprint, or not at all.
+public struct ChangedValue: Hashable, Sendable {
+    public var key: SettingKey
+    /// `nil` when it was not set.
+    public var before: String?
+    public var after: String?
+
+    public init(key: SettingKey, before: String?, after: String?) {
+        self.key = key
+        self.before = before
+        self.after = after
+    }
 }
 
 /// What an attempt that did not come to its end may have written.
@@ -71,6 +86,8 @@ public struct Intent: Sendable {
     public var parent: Int?
     public var documents: [StoredDocument]
     public var changedKeys: [SettingKey]
+    /// What the changed settings held and are to hold, as far as it may be told; for the audit log.
+    public var values: [ChangedValue] = []
     /// The documents that the transaction writes; none when it follows what was written by others.
     public var writes: [DocumentChange]
     /// When the version is taken back unless it is confirmed, and to which; `nil` when it stays.

@@ -38,10 +38,10 @@ extension API {
     }
 
     /// `POST /v1/confirm`: the version that waits stays.
-    func confirm(_ context: PeerRequestContext) async throws -> Response {
-        try onSocket(context)
+    func confirm(_ request: Request, _ context: PeerRequestContext) async throws -> Response {
+        let cause = try cause(request, context)
         do {
-            let version = try await manager.confirm()
+            let version = try await manager.confirm(cause)
             return json(["version": .integer(version)], version: version)
         } catch {
             throw Problem(error)

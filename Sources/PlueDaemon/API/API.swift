@@ -35,7 +35,7 @@ public struct API: Sendable {
         router.post("/v1/reload") { request, context in try await reload(request, context) }
         router.patch("/v1/config") { request, context in try await apply(request, context) }
         router.post("/v1/plan") { request, context in try await plan(request, context) }
-        router.post("/v1/confirm") { _, context in try await confirm(context) }
+        router.post("/v1/confirm") { request, context in try await confirm(request, context) }
         router.post("/v1/rollback") { request, context in try await rollback(request, context) }
         router.get("/v1/events") { _, _ in EventStream.response(of: manager) }
         return router.buildResponder()

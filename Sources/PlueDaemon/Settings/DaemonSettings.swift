@@ -1,4 +1,5 @@
 public import PlueConfig
+import PlueLedger
 public import SystemPackage
 
 /// The daemon's own configuration. It takes the same road as everybody's: the daemon is its own first user.
@@ -209,13 +210,24 @@ public struct AuditSettings: Settings {
     public var enabled = true
     public var checkpointEvery = 100
     public var exportFile: FilePath?
+    public var syslog = false
 
     public init() {}
 
     public static let schema = Schema<Self> {
-        Setting("enabled", \.enabled, "Whether the audit log is written.")
+        Setting("enabled", \.enabled, "Whether checkpoints are kept outside the state directory too; entries are always written.")
         Setting("checkpoint_every", \.checkpointEvery, .range(1...1_000_000), "Entries between two signed checkpoints.")
         Setting("export_file", \.exportFile, "A file that checkpoints are appended to as well.")
+        Setting("syslog", \.syslog, "Whether checkpoints are sent to syslog.")
+    }
+
+    /// The same as the ledger's policy.
+    var policy: AuditPolicy {
+        var policy = AuditPolicy()
+        policy.checkpointEvery = checkpointEvery
+        policy.exportFile = enabled ? exportFile : nil
+        policy.usesSyslog = enabled && syslog
+        return policy
     }
 }
 

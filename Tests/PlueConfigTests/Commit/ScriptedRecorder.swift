@@ -59,7 +59,7 @@ final class ScriptedRecorder: Recorder {
     func unfinishedWrites() async throws -> [UnfinishedWrite] { [] }
     func restored(_ attempt: Int) async throws {}
     func pendingConfirmation() async throws -> Confirmation? { nil }
-    func endConfirmation(of version: Int) async throws {}
+    func endConfirmation(of version: Int, by cause: Cause) async throws {}
 }
 
 /// An error whose text nobody may see.
