@@ -132,6 +132,7 @@ let package = Package(
             dependencies: [
                 "PlueAudit", "PlueConfig", "PlueDaemon", "PlueDocuments", "PlueLedger",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -190,6 +191,17 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             exclude: ["load.py"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PlueAuditTests",
+            dependencies: [
+                "PlueAudit", "PlueConfig", "PlueLedger",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

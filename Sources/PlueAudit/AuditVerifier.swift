@@ -31,6 +31,13 @@ public struct AuditVerifier: Sendable {
         public var entries = 0
         /// The newest checkpoint in the database that the key vouches for.
         public var newest: Checkpoint?
+
+        public init(verdict: Verdict, finding: String, entries: Int = 0, newest: Checkpoint? = nil) {
+            self.verdict = verdict
+            self.finding = finding
+            self.entries = entries
+            self.newest = newest
+        }
     }
 
     private let key: VerifierKey
@@ -67,12 +74,18 @@ public struct AuditVerifier: Sendable {
 
 /// The entries of an audit log, for those who want to read them.
 public enum AuditReader {
+    /// The database cannot be read; why, in SQLite's words.
+    public struct Unreadable: Error, CustomStringConvertible {
+        let problem: String
+        public var description: String { "the audit log cannot be read: \(problem)" }
+    }
+
     /// Hands over the entries from a number on, oldest first, until told to stop.
     /// - Throws: A sentence when the database cannot be read, or holds what is no entry.
     public static func read(database path: String, from first: Int = 1, _ take: (AuditRecord) throws -> Bool) throws {
         let database = try EvidenceDatabase(path: path)
         try database.query("SELECT entry FROM audit_entry WHERE seq >= \(first) ORDER BY seq") { row in
-            guard let record = row.bytes(0).flatMap(AuditRecord.init) else { throw EvidenceDatabase.Unreadable(problem: "it holds what is no entry") }
+            guard let record = row.bytes(0).flatMap(AuditRecord.init) else { throw Unreadable(problem: "it holds what is no entry") }
             return try take(record)
         }
     }

@@ -17,7 +17,9 @@ public struct AuditRecord: Hashable, Sendable {
     public init?(_ bytes: [UInt8]) {
         guard let text = String(validating: bytes, as: UTF8.self), text.utf8.last == UInt8(ascii: "\n") else { return nil }
         var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)[...]
-        guard let header = lines.popFirst(), String(Substring(header)) == "plue-audit/1", lines.popLast()?.isEmpty == true else { return nil }
+        guard let header = lines.popFirst(), String(Substring(header)) == "plue-audit/1", lines.popLast()?.isEmpty == true else {
+            return nil
+        }
         var fields: [Field] = []
         fields.reserveCapacity(lines.count)
         for line in lines {
@@ -27,7 +29,9 @@ public struct AuditRecord: Hashable, Sendable {
             else { return nil }
             fields.append(Field(name: String(Substring(line[..<colon])), value: value))
         }
-        guard let first = fields.first, first.name == "seq", let number = Int(first.value), String(number) == first.value else { return nil }
+        guard let first = fields.first, first.name == "seq", let number = Int(first.value), String(number) == first.value else {
+            return nil
+        }
         self.number = number
         self.fields = fields
     }

@@ -1,19 +1,27 @@
 import GRDBSQLite
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A database as evidence: opened to be read and nothing else, over SQLite's own interface.
 ///
 /// Nothing here is shared with what writes it. A column is taken as the bytes it has, whatever its type claims.
 final class EvidenceDatabase {
-    /// SQLite could not read it; in its words.
-    struct Unreadable: Error {
-        let problem: String
-    }
+    typealias Unreadable = AuditReader.Unreadable
 
     private let handle: OpaquePointer
 
     init(path: String) throws(Unreadable) {
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(path, &opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, nil)
+        // Without its log file a database is all there is, and SQLite would have to make one to read it.
+        let hasLog = access(path + "-wal", F_OK) == 0
+        let code = sqlite3_open_v2(
+            "file:\(Self.escaped(path))\(hasLog ? "" : "?immutable=1")", &opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nil)
         guard code == SQLITE_OK, let opened else {
             let problem = String(cString: sqlite3_errstr(code))
             sqlite3_close_v2(opened)
@@ -26,6 +34,18 @@ final class EvidenceDatabase {
     }
 
     deinit { sqlite3_close_v2(handle) }
+
+    /// A path inside a URI: everything but letters, digits and what paths are made of is escaped.
+    private static func escaped(_ path: String) -> String {
+        path.utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                String(Unicode.Scalar(byte))
+            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }
+        }.joined()
+    }
 
     /// One row while the query stands at it.
     struct Row {

@@ -66,7 +66,8 @@ struct Examination {
         for checkpoint in kept {
             switch checkpoint.standing(under: key) {
             case .signed: bySize[checkpoint.size, default: []].append(checkpoint)
-            case .otherKey: throw found(.unknownKey, "a checkpoint that was kept elsewhere (\(checkpoint.size) entries) is signed with another key")
+            case .otherKey:
+                throw found(.unknownKey, "a checkpoint that was kept elsewhere (\(checkpoint.size) entries) is signed with another key")
             case .forged: throw found(.modified, "a checkpoint that was kept elsewhere (\(checkpoint.size) entries) is not what was signed")
             }
         }
@@ -295,7 +296,10 @@ private struct RecordHash {
 
         mutating func add(_ bytes: [UInt8]) {
             let length = UInt32(clamping: bytes.count)
-            hash.update(data: [UInt8(truncatingIfNeeded: length >> 24), UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)])
+            hash.update(data: [
+                UInt8(truncatingIfNeeded: length >> 24), UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8),
+                UInt8(truncatingIfNeeded: length),
+            ])
             hash.update(data: bytes)
         }
 

@@ -11,7 +11,8 @@ public struct VerifierKey: Hashable, Sendable {
 
     /// `nil` for anything else, and for a key whose id is not its own.
     public init?(_ text: some StringProtocol) {
-        let parts = text.trimmingCharacters(in: .whitespacesAndNewlines).split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
+        let parts = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
+            separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, !parts[0].isEmpty, let bytes = Data(base64Encoded: String(parts[2])), bytes.count == 33, bytes.first == 1
         else { return nil }
         name = String(parts[0])
@@ -62,7 +63,9 @@ public struct Checkpoint: Hashable, Sendable {
         self.body = Data(body.utf8)
         signatures = text[gap.upperBound...].split(separator: "\n").compactMap { line in
             let parts = line.split(separator: " ")
-            guard parts.count == 3, parts[0] == "—", let bytes = Data(base64Encoded: String(parts[2])), bytes.count == 68 else { return nil }
+            guard parts.count == 3, parts[0] == "—", let bytes = Data(base64Encoded: String(parts[2])), bytes.count == 68 else {
+                return nil
+            }
             return Signature(name: String(parts[1]), id: Array(bytes.prefix(4)), bytes: bytes.dropFirst(4))
         }
     }

@@ -57,6 +57,7 @@ public struct Daemon: Sendable {
                 // The last one is the first to hear of the end.
                 services: [
                     .init(service: manager, successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: AuditKeeper(ledger: ledger, logger: logger), successTerminationBehavior: .ignore),
                     .init(service: Supervision(of: manager, by: supervisor), successTerminationBehavior: .ignore),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

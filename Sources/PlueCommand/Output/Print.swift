@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import PlueAudit
 import PlueConfig
 import PlueDaemon
 import PlueLedger
@@ -107,6 +108,9 @@ extension GlobalOptions {
             complain("\(error)")
             if case .notPermitted = error { return ExitCode.notPermitted }
             if case .inUse = error { return ExitCode.conflict }
+            return ExitCode.unreachable
+        case let error as AuditReader.Unreadable:
+            complain(error.description)
             return ExitCode.unreachable
         case let error as NoSuchVersion:
             complain("\(error)")
