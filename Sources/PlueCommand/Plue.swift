@@ -17,7 +17,7 @@ struct Plue: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking at a configuration:",
                 subcommands: [Check.self, Show.self, Explain.self, DiffCommand.self, History.self, ParseCommand.self]),
-            CommandGroup(name: "Keeping account:", subcommands: [Audit.self]),
+            CommandGroup(name: "Keeping account:", subcommands: [Audit.self, Backup.self, Restore.self]),
             CommandGroup(name: "Starting one:", subcommands: [Initialize.self, SchemaCommand.self]),
         ])
 

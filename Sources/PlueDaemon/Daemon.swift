@@ -31,9 +31,11 @@ public struct Daemon: Sendable {
             DaemonSettings.self, source: deployment.source, environment: deployment.environment, options: options)
         log.follow(manager.current.logging)
         ledger.follow(manager.current.audit.policy)
+        ledger.follow(manager.current.history.retention)
         manager.onChange { [ledger] _, new in
             log.follow(new.logging)
             ledger.follow(new.audit.policy)
+            ledger.follow(new.history.retention)
         }
 
         let responder = API(manager, fingerprints: deployment.fingerprints()).responder()

@@ -37,7 +37,7 @@ public final class Ledger: Recorder {
     private let path: FilePath
     let pool: DatabasePool
     private let lock: WriterLock
-    private let retention: Retention
+    private let retention: Mutex<Retention>
     private let audit: AuditLog
     private let logger: Logger
     private let untilPruned = Atomic(Retention.interval)
@@ -81,7 +81,7 @@ public final class Ledger: Recorder {
         }
         self.path = path
         self.lock = lock
-        self.retention = retention
+        self.retention = Mutex(retention)
         self.logger = logger
         reader = LedgerReader(path: path, database: pool)
         for attempt in recovered {
@@ -198,15 +198,22 @@ public final class Ledger: Recorder {
 
     /// A sign of life, so that silence is provable.
     /// - Throws: ``LedgerError``.
-    public func heartbeat() async throws { try await write { try $0.auditEvent("heartbeat") } }
+    public func heartbeat() async throws { try await note("heartbeat") }
+
+    /// Something that is no change of the history.
+    func note(_ action: String) async throws { try await write { try $0.auditEvent(action) } }
 
     // MARK: Retention
+
+    /// Keeps so much from now on.
+    public func follow(_ retention: Retention) { self.retention.withLock { $0 = retention } }
 
     /// Applies the retention now; ages are measured against `now`. Happens by itself once in
     /// ``PlueConfig/Retention/interval`` outcomes, measured against the newest one's time.
     /// - Throws: ``LedgerError``; then nothing was removed.
     public func prune(at now: Date) async throws {
-        try await write { [retention] in _ = try $0.prune(retention, at: now) }
+        let retention = retention.withLock { $0 }
+        try await write { _ = try $0.prune(retention, at: now) }
         untilPruned.store(Retention.interval, ordering: .relaxed)
     }
 
@@ -215,8 +222,9 @@ public final class Ledger: Recorder {
     private func pruneInTurn(at now: Date) {
         guard untilPruned.subtract(1, ordering: .relaxed).newValue <= 0 else { return }
         untilPruned.store(Retention.interval, ordering: .relaxed)
+        let retention = retention.withLock { $0 }
         pool.asyncWrite(
-            { [retention, path, audit] db in
+            { [path, audit] db in
                 audit.begin()
                 return try LedgerTransaction(db: db, path: path, audit: audit).prune(retention, at: now)
             },

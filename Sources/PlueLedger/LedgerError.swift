@@ -25,6 +25,11 @@ public enum LedgerError: Error, Hashable, Sendable {
     /// A newer Plue wrote the database.
     case newer(FilePath, format: Int, known: Int)
 
+    /// There is a database already where a backup is to be restored.
+    case occupied(FilePath)
+    /// The file that a backup is to be written to exists.
+    case exists(FilePath)
+
     // at any time
 
     /// The database contradicts itself, or a document is not what its digest says.
@@ -55,6 +60,10 @@ extension LedgerError: CustomStringConvertible {
         case .inUse(let directory, let pid):
             let who = pid.map { " (pid \($0))" } ?? ""
             return "another plue is using this state directory: \(directory)\(who); stop it, or choose another with --state-dir"
+        case .exists(let path):
+            return "\(path) exists already; name another file, or move that one away"
+        case .occupied(let directory):
+            return "\(directory) holds a history already; restore into another with --state-dir, or move that one away"
         case .missing(let path):
             return "nothing is recorded here: \(path) does not exist; 'plue serve' or 'plue apply' makes it"
         case .unprepared(let path):

@@ -33,6 +33,18 @@ public struct LedgerReader: Sendable {
         try await read { transaction in try transaction.tree(ofAttempt: id).map(transaction.documents) }
     }
 
+    /// The version since which a document has held what it holds in the newest version, as far as `isSame` looks at it.
+    ///
+    /// Goes back through the versions of one environment, reading each text of the document once. `nil` when the newest version
+    /// holds something else, or nothing older is kept that holds something else and the log of versions was pruned.
+    /// - Parameter isSame: Given the document's bytes, `nil` where it does not exist.
+    /// - Throws: ``LedgerError``; `CancellationError`.
+    public func since(
+        _ document: String, in environment: EnvironmentName, where isSame: @escaping @Sendable ([UInt8]?) -> Bool
+    ) async throws -> HistoryPage.Entry? {
+        try await read { try $0.since(document, in: environment, where: isSame) }
+    }
+
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (LedgerTransaction) throws -> Value
     ) async throws -> Value {

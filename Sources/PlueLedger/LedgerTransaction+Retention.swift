@@ -20,10 +20,12 @@ extension LedgerTransaction {
     private func versionsGoing(_ retention: Retention, _ cutoff: TimeInterval) throws -> [Int64] {
         guard let newest = try Int.fetchOne(db, sql: "SELECT max(version) FROM attempt"), newest > retention.versions
         else { return [] }
+        // What may have to come back stays, and so does what is newer.
+        let fallback = try pendingConfirmation()?.fallback ?? .max
         // Kept numbers have no holes, so this is all but the newest `versions`.
         let rows = try Row.fetchCursor(
             db, sql: "SELECT id, at FROM attempt WHERE version <= ? ORDER BY version",
-            arguments: [newest - retention.versions])
+            arguments: [min(newest - retention.versions, fallback - 1)])
         var going: [Int64] = []
         while let row = try rows.next(), try row.value("at") < cutoff { going.append(try row.value("id")) }
         return going

@@ -115,6 +115,48 @@ public enum RecorderConformance {
             try expect(kept.attempt == refusal, "\(kept.attempt)")
             try expect(kept.version == nil, "a version")
         },
+        Check(name: "what was to be written is unfinished until it is committed or put back") { recorder in
+            let writes = [
+                DocumentChange(name: "production.ini", before: Array("old".utf8), after: Array("new".utf8)),
+                DocumentChange(name: "production.d/1.ini", before: nil, after: []),
+                DocumentChange(name: "base.ini", before: [0, 0xFF], after: nil),
+            ]
+            var intent = Sample.intent(1)
+            intent.writes = writes
+            let committed = try await recorder.intend(intent)
+            try expect(try await recorder.unfinishedWrites().isEmpty, "one that is under way")
+            _ = try await recorder.conclude(Sample.conclusion(committed, .committed))
+            let reverted = try await recorder.intend(intent)
+            _ = try await recorder.conclude(Sample.conclusion(reverted, .reverted, problem: "no"))
+            try expect(try await recorder.unfinishedWrites().isEmpty, "one that is committed, or was put back")
+            let degraded = try await recorder.intend(intent)
+            var conclusion = Sample.conclusion(degraded, .degraded, problem: "no")
+            conclusion.isRestored = false
+            _ = try await recorder.conclude(conclusion)
+            let found = try await recorder.unfinishedWrites()
+            try expect(found == [UnfinishedWrite(attempt: degraded, changes: writes)], "\(found)")
+            try await recorder.restored(degraded)
+            try expect(try await recorder.unfinishedWrites().isEmpty, "one that was put back since")
+        },
+        Check(name: "a version waits until it is confirmed or another is committed") { recorder in
+            try expect(try await recorder.pendingConfirmation() == nil, "something to confirm")
+            func commit(_ number: Int, _ confirmation: (deadline: Date, fallback: Int)? = nil) async throws {
+                var intent = Sample.intent(number)
+                intent.confirmation = confirmation
+                let id = try await recorder.intend(intent)
+                try expect(try await recorder.pendingConfirmation()?.version != number, "one that is not committed waits")
+                _ = try await recorder.conclude(Sample.conclusion(id, .committed))
+            }
+            try await commit(1)
+            try await commit(2, (Sample.date(100), 1))
+            let waiting = try await recorder.pendingConfirmation()
+            try expect(waiting == Confirmation(version: 2, fallback: 1, deadline: Sample.date(100)), "\(String(describing: waiting))")
+            try await recorder.endConfirmation(of: 2, by: Cause(.api, actor: "unix:0"))
+            try expect(try await recorder.pendingConfirmation() == nil, "it waits after it was confirmed")
+            try await commit(3, (Sample.date(100), 2))
+            try await commit(4)
+            try expect(try await recorder.pendingConfirmation() == nil, "it waits after another took its place")
+        },
         Check(name: "documents come back byte for byte and in order, for every version") { recorder in
             var trees: [[StoredDocument]] = []
             for number in 1...40 {

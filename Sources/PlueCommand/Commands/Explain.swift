@@ -5,7 +5,8 @@ import PlueDaemon
 /// `plue explain`: why a setting has its value.
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say where a setting's value comes from: every layer's value, place by place, and which wins.")
+        abstract:
+            "Say where a setting's value comes from: every layer's value, which wins, since which version, by whom, why; and what runs.")
 
     @OptionGroup var options: GlobalOptions
 
@@ -22,15 +23,20 @@ struct Explain: AsyncParsableCommand {
             let planned = try deployment.plan(candidate)
             let table = planned.snapshot.settings
             guard let key = SettingKey(key), let setting = table[key] else { throw unknown(among: table.map(\.key.description)) }
-            show(Explanation(setting, deployment.fingerprints()))
+            var explanation = Explanation(setting, deployment.fingerprints())
+            try await explanation.trace(in: deployment)
+            explanation.running = try? await DaemonClient(socket: deployment.socket).get("/v1/config/\(key.section)/\(key.name)")
+            show(explanation)
         } catch let rejection as Rejection {
             // What is wrong may be just what is to be explained.
             guard let layers = rejection.layers else { throw options.end(rejection) }
             let schema = try deployment.model()
-            guard let key = SettingKey(key), let explanation = Explanation(key, refused: layers, by: schema, deployment.fingerprints())
+            guard let key = SettingKey(key), var explanation = Explanation(key, refused: layers, by: schema, deployment.fingerprints())
             else {
                 throw unknown(among: schema.settingNames)
             }
+            try await explanation.trace(in: deployment)
+            explanation.running = try? await DaemonClient(socket: deployment.socket).get("/v1/config/\(key.section)/\(key.name)")
             if options.format == .json {
                 var json = explanation.json
                 json["diagnostics"] = DiagnosticJSON.report(rejection.diagnostics)
@@ -39,7 +45,7 @@ struct Explain: AsyncParsableCommand {
             }
             show(explanation)
             throw options.end(rejection)
-        } catch let error as ConfigurationError {
+        } catch {
             throw options.end(error)
         }
     }

@@ -107,7 +107,10 @@ extension GlobalOptions {
         case let error as LedgerError:
             complain("\(error)")
             if case .notPermitted = error { return ExitCode.notPermitted }
-            if case .inUse = error { return ExitCode.conflict }
+            switch error {
+            case .inUse, .occupied, .exists: return ExitCode.conflict
+            default: break
+            }
             return ExitCode.unreachable
         case let error as AuditReader.Unreadable:
             complain(error.description)

@@ -15,6 +15,9 @@ public final class Layer: Sendable {
 
     init(_ content: Content) { self.content = content }
 
+    /// The document that the layer is; `nil` for variables and flags.
+    public var document: Document? { if case .document(let document, _) = content { document } else { nil } }
+
     /// As messages call it: `config/base.ini`, `environment`, `command line`.
     public var name: String {
         switch content {

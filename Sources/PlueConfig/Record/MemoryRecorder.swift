@@ -161,7 +161,8 @@ private struct State {
         untilPruned = Retention.interval
         let cutoff = retention.cutoff(at: now)
         let versions = entries.filter { $0.version != nil }
-        let goingVersions = versions.dropLast(retention.versions).prefix { $0.attempt.at < cutoff }
+        let fallback = confirmation?.fallback ?? .max
+        let goingVersions = versions.dropLast(retention.versions).prefix { $0.attempt.at < cutoff && $0.version?.number ?? 0 < fallback }
         let refusals = entries.filter { $0.version == nil && $0.attempt.outcome != nil }
         let goingRefusals = refusals.dropLast(retention.refusals) + refusals.filter { $0.lastAt < cutoff }
         let going = Set(goingVersions.map(\.attempt.id) + goingRefusals.map(\.attempt.id))

@@ -101,7 +101,7 @@ public enum PlanAnswer {
     }
 
     /// A value as ``ShownValue`` writes it, from its JSON.
-    private static func shown(_ value: JSONValue?) -> String {
+    static func shown(_ value: JSONValue?) -> String {
         switch value {
         case nil, .null?: "(unset)"
         case .string("")?: "\"\""

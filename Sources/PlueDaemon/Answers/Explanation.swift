@@ -1,5 +1,9 @@
+import Foundation
 import OrderedCollections
 public import PlueConfig
+import PlueDocuments
+import PlueLedger
+import SystemPackage
 
 /// Why a setting has its value: every layer's word, from the default up, and which wins.
 public struct Explanation: Sendable {
@@ -10,6 +14,10 @@ public struct Explanation: Sendable {
     private let pending: SettingContent?
     private let contributions: [Contribution]
     private let fingerprints: Fingerprints
+    /// Since when each contribution has been what it is; `nil` for one that no version has, or whose beginning is not kept.
+    private var beginnings: [HistoryPage.Entry?] = []
+    /// What the daemon says that it runs: `{"value":…,"version":…}`; `nil` when none answers.
+    public var running: JSONValue?
 
     /// Of a setting that has a value.
     public init(_ setting: EffectiveSetting, _ fingerprints: Fingerprints) {
@@ -34,14 +42,49 @@ public struct Explanation: Sendable {
         self.fingerprints = fingerprints
     }
 
+    /// Looks up in the history which version brought each layer's value.
+    public mutating func trace(in deployment: Deployment) async throws {
+        guard let ledger = try? Ledger.reading(deployment.stateDirectory) else { return }
+        beginnings = []
+        for contribution in contributions {
+            guard let (name, written) = place(contribution, deployment.directory) else {
+                beginnings.append(nil)
+                continue
+            }
+            let key = key
+            beginnings.append(
+                try await ledger.since(name, in: deployment.environment) { bytes in
+                    guard let bytes, let document = try? Document(parsing: bytes, name: name),
+                        let entry = document.firstEntry(section: key.section, key: key.name)
+                    else { return false }
+                    return document.rawText(of: entry) == written
+                })
+        }
+    }
+
+    /// The document's name inside the configuration directory, and the value as it is written there.
+    private func place(_ contribution: Contribution, _ directory: FilePath) -> (name: String, written: String)? {
+        guard case .entry(let layer, let entry) = contribution.origin, let document = layer.document else { return nil }
+        let prefix = directory.string + "/"
+        return (
+            document.name.hasPrefix(prefix) ? String(document.name.dropFirst(prefix.count)) : document.name, document.rawText(of: entry)
+        )
+    }
+
     private var isSecret: Bool { model.isSecret || content?.isSecret == true }
 
     /// The layers from the lowest, each with what it says; a secret's written text is not shown.
-    private var layers: [(place: String, says: String, wins: Bool)] {
+    private var layers: [(place: String, says: String, wins: Bool, since: HistoryPage.Entry?)] {
         let fallback = model.defaultValue.map { isSecret ? "(secret)" : quoted($0.description) } ?? "(unset)"
-        var rows = [(place: "default", says: fallback, wins: contributions.isEmpty)]
-        for contribution in contributions {
-            rows.append((contribution.origin.summary, isSecret ? "(secret)" : contribution.written.map(quoted) ?? "(several lines)", false))
+        var rows: [(place: String, says: String, wins: Bool, since: HistoryPage.Entry?)] = [
+            ("default", fallback, contributions.isEmpty, nil)
+        ]
+        for (index, contribution) in contributions.enumerated() {
+            rows.append(
+                (
+                    contribution.origin.summary, isSecret ? "(secret)" : contribution.written.map(quoted) ?? "(several lines)", false,
+                    beginnings.indices.contains(index) ? beginnings[index] : nil
+                ))
         }
         rows[rows.count - 1].wins = true
         return rows
@@ -64,8 +107,21 @@ public struct Explanation: Sendable {
             lines.append(
                 "  \(layer.wins ? "▶" : " ") \(layer.place)\(String(repeating: " ", count: width - layer.place.count))  \(layer.says)\(layer.wins ? "" : "  (overridden)")"
             )
+            if let since = layer.since { lines.append("      \(sentence(since))") }
+        }
+        if let running {
+            lines.append("")
+            lines.append("  runs: \(PlanAnswer.shown(running["value"])) in version \(running["version"]?.integer ?? 0)")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// `since version 5, 2026-11-24T12:00:00Z, api unix:0: less is more`
+    private func sentence(_ entry: HistoryPage.Entry) -> String {
+        let cause = entry.attempt.cause
+        return
+            "since version \(entry.version?.number ?? 0), \(entry.attempt.at.formatted(.iso8601)), \(cause.trigger.rawValue) \(cause.actor)"
+            + (cause.reason.isEmpty ? "" : ": \(cause.reason)")
     }
 
     private var facts: [String] {
@@ -84,7 +140,22 @@ public struct Explanation: Sendable {
             "secret": .boolean(isSecret),
             "description": .string(model.summary),
             "type": .string(model.kind.summary),
-            "layers": .array(layers.map { ["place": .string($0.place), "written": .string($0.says), "wins": .boolean($0.wins)] }),
+            "layers": .array(
+                layers.map { layer in
+                    JSONValue([
+                        "place": .string(layer.place), "written": .string(layer.says), "wins": .boolean(layer.wins),
+                        "since": layer.since.map(since),
+                    ])
+                }),
+            "running": running,
         ])
+    }
+
+    private func since(_ entry: HistoryPage.Entry) -> JSONValue {
+        [
+            "version": entry.version.map { .integer($0.number) } ?? .null, "at": .string(entry.attempt.at.formatted(.iso8601)),
+            "trigger": .string(entry.attempt.cause.trigger.rawValue), "actor": .string(entry.attempt.cause.actor),
+            "reason": .string(entry.attempt.cause.reason),
+        ]
     }
 }

@@ -203,6 +203,9 @@ public struct HistorySettings: Settings {
         Setting("keep_versions", \.keepVersions, .range(1...10_000_000), "At least so many versions are kept.")
         Setting("keep_for", \.keepFor, .range(.zero ... .seconds(100 * 365 * 86_400)), "Versions are kept at least so long.")
     }
+
+    /// The same as the ledger's retention.
+    var retention: Retention { .keep(versions: keepVersions, for: keepFor) }
 }
 
 /// `[audit]`: the record of who did what.

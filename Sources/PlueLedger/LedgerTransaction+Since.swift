@@ -1,0 +1,27 @@
+import Foundation
+import GRDB
+import PlueConfig
+
+extension LedgerTransaction {
+    /// At most so many versions are looked through for what brought a value.
+    private static let farthest = 10_000
+
+    func since(
+        _ document: String, in environment: EnvironmentName, where isSame: ([UInt8]?) -> Bool
+    ) throws -> HistoryPage.Entry? {
+        let name = try Int64.fetchOne(db, sql: "SELECT id FROM name WHERE text = ?", arguments: [document])
+        let rows = try Row.fetchCursor(
+            db, sql: "SELECT id, tree FROM attempt WHERE version IS NOT NULL AND environment = ? ORDER BY id DESC LIMIT ?",
+            arguments: [environment.rawValue, Self.farthest])
+        var found: Int?
+        // Most versions leave a document as it is; its text is looked at once.
+        var known: (leaf: Int64?, isSame: Bool)?
+        while let row = try rows.next() {
+            let leaf = try tree(try row.value("tree") as Data?)?.leaves.first { $0.name == name }?.document
+            if known == nil || known?.leaf != leaf { known = (leaf, isSame(try leaf.map(bytes))) }
+            guard known?.isSame == true else { break }
+            found = try row.value("id")
+        }
+        return try found.flatMap(entry(ofAttempt:))
+    }
+}
