@@ -20,6 +20,10 @@ let package = Package(
         .library(name: "PlueDocuments", targets: ["PlueDocuments"]),
         .library(name: "PlueHTTP", targets: ["PlueHTTP"]),
         .library(name: "PlueLedger", targets: ["PlueLedger"]),
+        .library(name: "PlueSecrets", targets: ["PlueSecrets"]),
+        .library(name: "PlueProcess", targets: ["PlueProcess"]),
+        .library(name: "PlueSSH", targets: ["PlueSSH"]),
+        .library(name: "PluePostgres", targets: ["PluePostgres"]),
         .library(name: "PlueTesting", targets: ["PlueTesting"]),
         .library(name: "ConfigurationINI", targets: ["ConfigurationINI"]),
         .executable(name: "plue", targets: ["PlueCommand"]),
@@ -29,19 +33,27 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         // C: what Glibc does not import (a thread-local slot, the variadic system calls).
         .target(name: "CPlueSystem"),
+        .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        // The console's files, embedded. C, because clang's `#embed` does it at no cost.
+        .target(name: "CPlueConsole", exclude: ["assets"]),
 
         // core
         .target(name: "PlueDocuments", swiftSettings: strict),
@@ -57,6 +69,7 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
@@ -94,6 +107,16 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // A trust boundary: the keyring, and the sealing and opening of values. To be read in one sitting.
+        .target(
+            name: "PlueSecrets",
+            dependencies: [
+                "CPlueSystem", "PlueConfig", "PlueDocuments",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
         .target(
             name: "PlueHTTP",
             dependencies: [
@@ -105,7 +128,40 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
+        .target(
+            name: "PlueProcess",
+            dependencies: [
+                "PlueConfig",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PlueSSH",
+            dependencies: [
+                "CLibSSH", "CPlueSystem", "PlueConfig",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PluePostgres",
+            dependencies: [
+                "CLibPQ", "CPlueSystem", "PlueConfig",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict
         ),
@@ -114,11 +170,14 @@ let package = Package(
         .target(
             name: "PlueDaemon",
             dependencies: [
-                "CPlueSystem", "PlueConfig", "PlueDocuments", "PlueHTTP", "PlueLedger",
+                "CPlueConsole", "CPlueSystem", "PlueAudit", "PlueConfig", "PlueDocuments", "PlueHTTP", "PlueLedger", "PluePostgres",
+                "PlueProcess", "PlueSSH", "PlueSecrets",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -130,7 +189,7 @@ let package = Package(
         .executableTarget(
             name: "PlueCommand",
             dependencies: [
-                "PlueAudit", "PlueConfig", "PlueDaemon", "PlueDocuments", "PlueLedger",
+                "CPlueSystem", "PlueAudit", "PlueConfig", "PlueDaemon", "PlueDocuments", "PlueLedger", "PlueSecrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -138,6 +197,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict
@@ -153,6 +213,7 @@ let package = Package(
                 "CPlueSystem", "PlueConfig", "PlueDocuments", "PlueTesting",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ConfigurationTesting", package: "swift-configuration"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -205,13 +266,54 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "PlueSecretsTests",
+            dependencies: [
+                "PlueConfig", "PlueSecrets",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "PlueDaemonTests",
             dependencies: [
-                "PlueConfig", "PlueDaemon", "PlueHTTP", "PlueLedger", "PlueTesting",
+                "PlueConfig", "PlueDaemon", "PlueHTTP", "PlueLedger", "PluePostgres", "PlueSSH", "PlueTesting",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PlueProcessTests",
+            dependencies: [
+                "PlueConfig", "PlueProcess", "PlueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PlueSSHTests",
+            dependencies: [
+                "PlueConfig", "PlueSSH", "PlueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            exclude: ["hostile.py"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "PluePostgresTests",
+            dependencies: [
+                "PlueConfig", "PluePostgres", "PlueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             swiftSettings: strict
         ),
@@ -234,7 +336,54 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            exclude: ["Transcripts"],
+            exclude: ["Console", "Schemathesis", "Transcripts"],
+            swiftSettings: strict
+        ),
+
+        // What people start from, with the settings that their packages have: programs under Examples/, each with a script `run`.
+        .executableTarget(
+            name: "EmbeddedServer",
+            dependencies: [
+                "PlueConfig", "PlueHTTP",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Examples/EmbeddedServer", exclude: ["config", "run"], swiftSettings: [.treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
+            name: "EmbeddedService",
+            dependencies: [
+                "PlueConfig",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Examples/EmbeddedService", exclude: ["run"], swiftSettings: [.treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
+            name: "ConfigReaderLibrary",
+            dependencies: [
+                "PlueConfig",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Examples/ConfigReaderLibrary", exclude: ["run"], swiftSettings: [.treatAllWarnings(as: .error)]
+        ),
+        // Pages that people read: their commands are run, their code is compiled, the examples run to their end.
+        .testTarget(
+            name: "GuideTests",
+            dependencies: [
+                "ConfigReaderLibrary", "ConfigurationINI", "EmbeddedServer", "EmbeddedService", "PlueCommand", "PlueConfig", "PlueHTTP",
+                "PlueLedger", "PlueProcess", "PlueSecrets", "PlueTesting",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict
         ),
     ],

@@ -30,9 +30,11 @@ public struct INISnapshot: Sendable {
             self.limits = limits
         }
 
+        /// What counts unless said otherwise.
         public static var `default`: Self { Self() }
     }
 
+    /// As it appears in swift-configuration's access reports.
     public let providerName: String
     let document: Document
     private let entries: [String: Document.Entry]
@@ -126,11 +128,15 @@ public struct INIFileError: Error, CustomStringConvertible {
 
 /// A value that is not of the type it was asked for.
 public struct INIValueError: Error, CustomStringConvertible {
+    /// The file, as it was named.
     public let file: String
+    /// Counted from 1.
     public let line: Int
+    /// Counted from 1, in Unicode scalars.
     public let column: Int
     /// `section.key`
     public let key: String
+    /// The type that was asked for.
     public let requested: ConfigType
 
     /// Without the value, which may be secret.

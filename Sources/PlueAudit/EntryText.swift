@@ -5,8 +5,11 @@ public struct AuditRecord: Hashable, Sendable {
     /// Names and values in the order they were written; a name may stand more than once.
     public let fields: [Field]
 
+    /// One line of an entry.
     public struct Field: Hashable, Sendable {
+        /// What stands before the colon.
         public let name: String
+        /// What stands after it, with its escapes undone.
         public let value: String
     }
 

@@ -8,32 +8,85 @@ import Glibc
 import Musl
 #endif
 
-/// A database as evidence: opened to be read and nothing else, over SQLite's own interface.
+/// A database as evidence: opened to be read and nothing else, over SQLite's own interface, and seen as it is at one moment.
 ///
-/// Nothing here is shared with what writes it. A column is taken as the bytes it has, whatever its type claims.
+/// Nothing here is shared with what writes it. Whoever made the file may have made it to do harm: what it can hold, and how long SQLite
+/// may work on it, is bounded.
 final class EvidenceDatabase {
     typealias Unreadable = AuditReader.Unreadable
 
     private let handle: OpaquePointer
+    /// How many more thousands of steps SQLite's machine may take.
+    private let budget: UnsafeMutablePointer<Int64>
+
+    /// No text or blob is longer.
+    static let longestValue: Int32 = 64 * 1_048_576
 
     init(path: String) throws(Unreadable) {
+        // SQLite would play it back, which changes the database; and a Plue never makes one.
+        guard access(path + "-journal", F_OK) != 0 else { throw Unreadable(problem: "a rollback journal that no Plue makes is beside it") }
         var opened: OpaquePointer?
-        // Without its log file a database is all there is, and SQLite would have to make one to read it.
-        let hasLog = access(path + "-wal", F_OK) == 0
         let code = sqlite3_open_v2(
-            "file:\(Self.escaped(path))\(hasLog ? "" : "?immutable=1")", &opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nil)
+            "file:\(Self.escaped(path))\(Self.hasLog(path) ? "" : "?immutable=1")", &opened, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nil)
         guard code == SQLITE_OK, let opened else {
             let problem = String(cString: sqlite3_errstr(code))
             sqlite3_close_v2(opened)
             throw Unreadable(problem: problem)
         }
         handle = opened
-        sqlite3_busy_timeout(handle, 5_000)
-        // A schema somebody else wrote must not run functions while it is looked at.
-        sqlite3_exec(handle, "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cell_size_check = ON; BEGIN", nil, nil, nil)
+        budget = .allocate(capacity: 1)
+        budget.initialize(to: 1_000_000)
+        try prepare()
     }
 
-    deinit { sqlite3_close_v2(handle) }
+    deinit {
+        sqlite3_close_v2(handle)
+        budget.deallocate()
+    }
+
+    /// Without its log file, or with an empty one, a database is all there is, and SQLite would have to make files to read it.
+    private static func hasLog(_ path: String) -> Bool {
+        var found = stat()
+        guard lstat(path + "-wal", &found) == 0 else { return false }
+        return found.st_size > 0 || access(path + "-shm", F_OK) == 0
+    }
+
+    private func prepare() throws(Unreadable) {
+        sqlite3_busy_timeout(handle, 5_000)
+        sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Self.longestValue)
+        sqlite3_progress_handler(
+            handle, 1_000,
+            { budget in
+                guard let budget = budget?.assumingMemoryBound(to: Int64.self) else { return 1 }
+                budget.pointee -= 1
+                return budget.pointee < 0 ? 1 : 0
+            }, budget)
+        guard try writesLog else { throw Unreadable(problem: "it is not kept as a Plue keeps it (its header does not say WAL)") }
+        // A schema somebody else wrote must not run functions while it is looked at.
+        let set = "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cell_size_check = ON; BEGIN"
+        guard sqlite3_exec(handle, set, nil, nil, nil) == SQLITE_OK else { throw unreadable }
+        var pages: Int64 = 0
+        do {
+            pages = try number("PRAGMA page_count") ?? 0
+        } catch {
+            throw error as? Unreadable ?? unreadable
+        }
+        // A page holds a few hundred rows at most, and a row takes some hundred steps in all the queries and SQLite's own check.
+        budget.pointee += pages.multipliedReportingOverflow(by: 200).partialValue
+    }
+
+    /// What the file's header says, read through SQLite: another descriptor, when closed, would give up this process's locks on the file.
+    private var writesLog: Bool {
+        get throws(Unreadable) {
+            var pointer: UnsafeMutablePointer<sqlite3_file>?
+            guard sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &pointer) == SQLITE_OK, let file = pointer,
+                let read = file.pointee.pMethods?.pointee.xRead
+            else { throw unreadable }
+            var header = [UInt8](repeating: 0, count: 100)
+            guard read(file, &header, 100, 0) == SQLITE_OK else { throw Unreadable(problem: "it is shorter than a database") }
+            return header[18] == 2 && header[19] == 2
+        }
+    }
 
     /// A path inside a URI: everything but letters, digits and what paths are made of is escaped.
     private static func escaped(_ path: String) -> String {
@@ -47,7 +100,7 @@ final class EvidenceDatabase {
         }.joined()
     }
 
-    /// One row while the query stands at it.
+    /// One row while the query stands at it. A column is what it was stored as: a text that is stored as a blob is none.
     struct Row {
         fileprivate let statement: OpaquePointer
 
@@ -63,16 +116,19 @@ final class EvidenceDatabase {
             }
         }
 
-        /// The bytes of a text or a blob; `nil` for anything else.
-        func bytes(_ column: Int32) -> [UInt8]? {
-            let type = sqlite3_column_type(statement, column)
-            guard type == SQLITE_TEXT || type == SQLITE_BLOB else { return nil }
+        /// The bytes of a text.
+        func text(_ column: Int32) -> [UInt8]? { bytes(column, SQLITE_TEXT) }
+
+        func blob(_ column: Int32) -> [UInt8]? { bytes(column, SQLITE_BLOB) }
+
+        func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+
+        private func bytes(_ column: Int32, _ type: Int32) -> [UInt8]? {
+            guard sqlite3_column_type(statement, column) == type else { return nil }
             let count = Int(sqlite3_column_bytes(statement, column))
             guard count > 0, let pointer = sqlite3_column_blob(statement, column) else { return [] }
             return Array(UnsafeRawBufferPointer(start: pointer, count: count))
         }
-
-        func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
     }
 
     /// Hands over every row until told to stop.
@@ -99,5 +155,9 @@ final class EvidenceDatabase {
         return number
     }
 
-    private var unreadable: Unreadable { Unreadable(problem: String(cString: sqlite3_errmsg(handle))) }
+    private var unreadable: Unreadable {
+        budget.pointee < 0
+            ? Unreadable(problem: "it takes longer to read than a database of its size may")
+            : Unreadable(problem: String(cString: sqlite3_errmsg(handle)))
+    }
 }

@@ -5,6 +5,7 @@ import Foundation
 public struct VerifierKey: Hashable, Sendable {
     /// The installation's name, which its checkpoints are headed by.
     public let name: String
+    /// What is signed, its last newline included.
     public let text: String
     let id: [UInt8]
     private let publicKey: Data
@@ -30,7 +31,9 @@ public struct VerifierKey: Hashable, Sendable {
 
 /// A signed statement of what the log held: so many entries, with this root. C2SP's tlog-checkpoint.
 public struct Checkpoint: Hashable, Sendable {
+    /// The origin: which log it is of.
     public let name: String
+    /// How many entries the tree has.
     public let size: Int
     let root: [UInt8]
     /// As it was written, with its signatures.
@@ -47,8 +50,13 @@ public struct Checkpoint: Hashable, Sendable {
     /// Whether a key vouches for a checkpoint.
     enum Standing { case signed, otherKey, forged }
 
+    /// No note of ours is a tenth as long, and none has more signatures than its witnesses'.
+    private static let longest = 4096
+    private static let mostSignatures = 8
+
     /// Reads one note; `nil` for what is none.
     public init?(_ text: some StringProtocol) {
+        guard text.utf8.count <= Self.longest else { return nil }
         let text = String(text)
         guard let gap = text.range(of: "\n\n") else { return nil }
         let body = text[..<gap.lowerBound] + "\n"
@@ -61,7 +69,9 @@ public struct Checkpoint: Hashable, Sendable {
         self.root = Array(root)
         self.text = text
         self.body = Data(body.utf8)
-        signatures = text[gap.upperBound...].split(separator: "\n").compactMap { line in
+        let lower = text[gap.upperBound...].split(separator: "\n")
+        guard lower.count <= Self.mostSignatures else { return nil }
+        signatures = lower.compactMap { line in
             let parts = line.split(separator: " ")
             guard parts.count == 3, parts[0] == "—", let bytes = Data(base64Encoded: String(parts[2])), bytes.count == 68 else {
                 return nil

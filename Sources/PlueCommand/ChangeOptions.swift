@@ -75,6 +75,9 @@ struct ConditionOptions: ParsableArguments {
 
     func validate() throws {
         guard !reason.trimmingCharacters(in: .whitespaces).isEmpty else { throw ValidationError("--reason takes a text") }
+        guard !reason.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            throw ValidationError("--reason takes one line of text, without control characters")
+        }
         guard reason.utf8.count <= 1000 else { throw ValidationError("--reason takes at most 1000 bytes") }
         _ = try time()
     }
@@ -90,15 +93,63 @@ struct ConditionOptions: ParsableArguments {
 
     /// The same for the daemon.
     func request(_ method: DaemonClient.Method, _ path: String, _ body: JSONValue, type: String) -> DaemonClient.Request {
-        var query = ["reason=\(escaped(reason))"]
-        if let confirmWithin { query.append("confirmWithin=\(escaped(confirmWithin))") }
+        var query = ["reason=\(Self.escaped(reason))"]
+        if let confirmWithin { query.append("confirmWithin=\(Self.escaped(confirmWithin))") }
         if replacePending { query.append("replacePending=true") }
         return DaemonClient.Request(
             method: method, path: path + "?" + query.joined(separator: "&"), body: body, type: type,
             version: ifVersion.map { "\"v\($0)\"" } ?? "*")
     }
 
-    private func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.addingPercentEncoding(withAllowedCharacters: CharacterSet(charactersIn: "a"..."z").union(.alphanumerics)) ?? ""
+    }
+}
+
+extension GlobalOptions {
+    /// The deployment, in the environment that the daemon runs when one does and no other is named: what is bound to an environment
+    /// has to be made for that one.
+    func runningDeployment() async throws -> Deployment {
+        let named = try deployment()
+        guard let status = try? await client(named).get("/v1/status"),
+            let running = status["environment"]?.string.flatMap({ EnvironmentName($0) }),
+            let directory = status["directory"]?.string
+        else { return named }
+        return Deployment(
+            directory: FilePath(directory), environment: running, stateDirectory: named.stateDirectory, variables: named.variables)
+    }
+
+    /// A setting by its name.
+    /// - Throws: Exit code 1, after saying that there is none, and which was meant.
+    func knownSetting(_ name: String, in deployment: Deployment) throws -> SettingKey {
+        let model = try deployment.model()
+        if let key = SettingKey(name), model.setting(for: key) != nil { return key }
+        complain(
+            "there is no setting '\(name)'" + (suggestion(for: name, among: model.settingNames).map { "; did you mean '\($0)'?" } ?? ""))
+        throw ExitCode.failure
+    }
+
+    /// Makes a change, by the daemon or without one.
+    func make(_ deployment: Deployment, _ edits: Edits, reason: String, ifVersion: Int? = nil) async throws -> JSONValue {
+        try await daemon(deployment) { daemon in
+            try await daemon.ask(
+                DaemonClient.Request(
+                    method: .patch, path: "/v1/config?reason=\(ConditionOptions.escaped(reason))", body: EditsJSON.json(edits),
+                    type: EditsJSON.mediaType, version: ifVersion.map { "\"v\($0)\"" } ?? "*"))
+        } orElse: {
+            try await Offline(deployment).apply(ChangeRequest(edits, cause: Offline.cause(reason: reason), ifVersion: ifVersion))
+        }
+    }
+
+    /// Makes a change and says what it came to.
+    func change(_ deployment: Deployment, _ edits: Edits, reason: String, ifVersion: Int? = nil) async throws {
+        let answer = try await make(deployment, edits, reason: reason, ifVersion: ifVersion)
+        format == .json ? print(answer) : print(ChangeAnswer.text(answer))
+    }
+
+    /// Puts on record what became of keys; a running daemon does so by itself.
+    func note(keys what: String, _ deployment: Deployment) async throws {
+        guard (try? await client(deployment).get("/v1/status")) == nil else { return }
+        try await Offline(deployment).note(keys: what, Offline.cause(reason: ""))
     }
 }

@@ -13,11 +13,14 @@ struct Plue: AsyncParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Running it:", subcommands: [Serve.self, StatusCommand.self, Reload.self, Watch.self]),
-            CommandGroup(name: "Changing a configuration:", subcommands: [PlanCommand.self, Apply.self, Confirm.self, Rollback.self]),
+            CommandGroup(
+                name: "Changing a configuration:",
+                subcommands: [PlanCommand.self, Apply.self, Confirm.self, Rollback.self, Proposals.self, Approve.self]),
             CommandGroup(
                 name: "Looking at a configuration:",
                 subcommands: [Check.self, Show.self, Explain.self, DiffCommand.self, History.self, ParseCommand.self]),
-            CommandGroup(name: "Keeping account:", subcommands: [Audit.self, Backup.self, Restore.self]),
+            CommandGroup(name: "Keeping account:", subcommands: [Audit.self, SecretCommand.self, Backup.self, Restore.self]),
+            CommandGroup(name: "Letting others in:", subcommands: [TokenCommand.self, Console.self]),
             CommandGroup(name: "Starting one:", subcommands: [Initialize.self, SchemaCommand.self]),
         ])
 

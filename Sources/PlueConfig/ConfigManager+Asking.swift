@@ -1,14 +1,16 @@
 /// Questions: each goes down the same road as a change, and stops before anything is touched.
 extension ConfigManager {
     /// Reads the sources as they are now.
-    public func readCandidate() async -> Candidate { await source.read(environment) }
+    public func readCandidate() async -> Candidate { await source.read(environment, watchingBy: schema, options.files) }
 
     /// The environment whose profile is loaded.
     public var environment: EnvironmentName { first.candidate.environment }
 
-    /// Checks a candidate, and says what committing it would change.
+    /// Checks a candidate, and says what committing it would change. Blocks where files that settings name have to be read yet.
     public func plan(_ candidate: Candidate) -> Swift.Result<Planned<Root>, Rejection> {
-        let pipeline = Pipeline(schema: Root.schema, model: schema, services: services, files: options.files)
+        let pipeline = Pipeline(schema: Root.schema, model: schema, services: services, files: options.files, stages: options.stages)
+        var candidate = candidate
+        candidate.readWatchedFiles(by: schema, options.files)
         return Swift.Result { () throws(Rejection) in try pipeline.plan(candidate, beside: snapshots.latest) }
     }
 

@@ -7,7 +7,7 @@ extension ConfigManager {
     /// Makes edits in the documents that own the settings, as one transaction: checked, prepared, verified and written, or nothing.
     /// - Parameters:
     ///   - reason: Why, in the words of whoever asks; kept in the history.
-    ///   - time: The change is taken back unless ``confirm()`` is called within it, also when the process ends meanwhile.
+    ///   - time: The change is taken back unless ``confirm(_:)`` is called within it, also when the process ends meanwhile.
     /// - Returns: What it came to; a candidate that is invalid or that a service refuses is `rejected`, and changes nothing.
     /// - Throws: ``ConfigurationError/change(_:)`` when it was refused before its contents were looked at.
     @discardableResult
@@ -61,11 +61,11 @@ extension ConfigManager {
     @discardableResult
     public func rollback(
         to version: Int, cause: Cause = Cause(.api, actor: "system"), ifVersion: Int? = nil, confirmWithin time: Duration? = nil,
-        replacesPending: Bool = false
+        replacesPending: Bool = false, review: ProposedChange.Review? = nil
     ) async throws(ConfigurationError) -> ReloadOutcome {
         try await changing { (reloader) async throws(ChangeRefusal) in
             try await reloader.rollBack(
-                to: version, cause, ifVersion: ifVersion, confirmWithin: time, replacesPending: replacesPending)
+                to: version, cause, ifVersion: ifVersion, confirmWithin: time, replacesPending: replacesPending, review: review)
         }
     }
 
@@ -83,8 +83,11 @@ extension ConfigManager {
     /// What the edits would do: every setting, every service, every document. Touches nothing.
     public func plan(_ edits: Edits) async -> Swift.Result<PlannedChange<Root>, Rejection> {
         do {
-            let edited = try await source.edited(environment, by: edits, schema: schema)
-            let planned = try plan(edited.candidate).get()
+            let edited = try await source.edited(environment, by: edits, schema: schema, files: options.files)
+            var planned = try plan(edited.candidate).get()
+            if let obstacle = await running?.reloader.obstacle(to: edits, in: edited.original) {
+                planned.plan.warnings.append(Diagnostic("refused-now", severity: .warning, "applying this now is refused: \(obstacle)"))
+            }
             return .success(PlannedChange(planned: planned, writes: edited.writes, version: snapshots.latest.version))
         } catch {
             return .failure(error)
@@ -110,6 +113,7 @@ extension ConfigManager {
 
 /// A change that was planned and not made.
 public struct PlannedChange<Root: Settings>: Sendable {
+    /// The checked candidate, with its plan.
     public let planned: Planned<Root>
     /// The documents that it would write.
     public let writes: [DocumentChange]
@@ -137,23 +141,18 @@ extension Source {
                 ])
         }
     }
-
-    /// Writes the documents of the version that comes back when nobody confirms.
-    func write(back expired: Confirmation, _ environment: EnvironmentName, from recorder: any Recorder) async throws {
-        guard let documents = try await recorder.documents(of: expired.fallback) else {
-            throw ServiceRefusal("version \(expired.fallback), to which to go back, is not in the history")
-        }
-        let changes = try await edited(environment, by: Edits([.restore(documents)]), schema: SectionModel()).writes
-        if !changes.isEmpty { try await write(changes, isInPlaceAllowed: true) }
-    }
 }
 
 extension Candidate {
     /// The newest version of the same environment, with today's variables and secrets; `nil` when there is none.
-    func lastGood(in recorder: any Recorder) async -> Candidate? {
-        guard let version = try? await recorder.history(HistoryQuery(limit: 1, includesRejected: false)).entries.first?.version,
-            version.environment == environment, let documents = try? await recorder.documents(of: version.number)
+    func lastGood(in recorder: any Recorder, schema: SectionModel, _ files: any FileAccess) async -> Candidate? {
+        guard let version = try? await recorder.newestVersion(of: environment),
+            let documents = try? await recorder.documents(of: version.number)
         else { return nil }
-        return await offPool { Candidate(environment, stored: documents, variables: variables, overrides: overrides) }
+        return await offPool {
+            var candidate = Candidate(environment, stored: documents, variables: variables, overrides: overrides, keys: keys)
+            candidate.readWatchedFiles(by: schema, files)
+            return candidate
+        }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Metrics
 public import ServiceLifecycle
+import SystemPackage
 import UnixSignals
 
 /// Following the sources: file changes and SIGHUP become reloads, one after another.
@@ -36,16 +37,20 @@ extension ConfigManager: Service {
     }
 
     private func followFiles(_ running: Running) async {
-        watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+        watch.watch(watchedPaths(for: await running.reloader.latestCandidate))
         // What changed between the first read and the watch is found by reading once more.
         _ = await running.queue.request(Cause(.file, actor: "file"))
         for await change in watch.changes {
-            Counter(label: "plue_change_detected_total", dimensions: [("by", change.by.rawValue)]).increment()
+            Counter(label: "plue_change_detected_total", dimensions: [("by", change.by.rawValue)], factory: options.metrics).increment()
             _ = await running.queue.request(Cause(.file, actor: "file"))
             let policy = options.policy(snapshots.latest.value)
             watch.configure(mode: policy.watch, pollInterval: policy.pollInterval)
-            watch.watch(source.watchedPaths(for: await running.reloader.latestCandidate))
+            watch.watch(watchedPaths(for: await running.reloader.latestCandidate))
         }
+    }
+
+    private func watchedPaths(for candidate: Candidate) -> Set<FilePath> {
+        source.watchedPaths(for: candidate).union(candidate.watchedFiles.keys)
     }
 
     /// Waits for the deadline of whatever waits to be confirmed, and takes it back then.

@@ -1,7 +1,9 @@
 import Foundation
 public import Logging
+public import Metrics
 import Synchronization
 public import SystemPackage
+public import Tracing
 import UnixSignals
 
 /// The configuration of a program: loaded and validated when it is made, then kept in step with its sources while it runs.
@@ -38,16 +40,28 @@ public final class ConfigManager<Root: Settings>: Sendable {
         public var files: any FileAccess = SystemFiles()
         /// How changes are noticed and how long phases may take, out of the running settings.
         public var policy: @Sendable (Root) -> ReloadPolicy = { _ in ReloadPolicy() }
+        /// Has a say in what files bring in, by the settings that run: what it finds wrong keeps the candidate from running. At a
+        /// start the version that ran last then comes up in its place.
+        public var review: (@Sendable (_ running: Root, _ change: ProposedChange) -> Diagnostic?)?
         /// Whether the version that ran last comes up when the files are invalid at the start, until they are valid again.
         public var startsFromLastGood = false
         /// Whether SIGHUP reads the sources again.
         public var followsHangup = true
         /// Tells secrets apart in what is recorded of a change; without it a secret's change says only that it is one.
         public var fingerprints: Fingerprints?
+        /// Where the manager says what it does; never a value of a setting that is secret.
         public var logger = Logger(label: "plue.config")
+        /// Where figures go; what the process has bootstrapped unless given.
+        public var metrics: any MetricsFactory = MetricsSystem.factory
+        /// Where the stages of each candidate's way are traced; what the process has bootstrapped unless given. No span carries a
+        /// value, a reason, or the text of an error.
+        public var tracer: any Tracer = InstrumentationSystem.tracer
+        /// By which deadlines are measured; another one in tests.
         public var clock: any Clock<Duration> = ContinuousClock()
 
         public init() {}
+
+        var stages: Stages { Stages(tracer: tracer, metrics: metrics) }
     }
 
     /// How the first snapshot came about.
@@ -57,6 +71,8 @@ public final class ConfigManager<Root: Settings>: Sendable {
         var refused: Reloader<Root>.Refusal?
         /// What waits to be confirmed since a former process.
         var confirmation: Confirmation?
+        /// What waited too long, and what its taking back writes.
+        var expired: (confirmation: Confirmation, writes: [DocumentChange])?
     }
 
     private enum Lifetime {
@@ -89,25 +105,38 @@ public final class ConfigManager<Root: Settings>: Sendable {
         self.options = options
         hangups = options.followsHangup ? await HangupSignal.trapped() : nil
         schema = options.extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
-        let pipeline = Pipeline(schema: Root.schema, model: schema, services: ServiceSet<Root>(), files: options.files)
+        let pipeline = Pipeline(
+            schema: Root.schema, model: schema, services: ServiceSet<Root>(), files: options.files, stages: options.stages)
         var origin = Origin()
+        let candidate: Candidate
         do {
             try await source.finishWrites(of: options.recorder, logger: options.logger)
-            origin.confirmation = try await options.recorder.pendingConfirmation()
+            origin.confirmation = try await options.recorder.pendingConfirmation(of: environment)
             if let expired = origin.confirmation, expired.deadline <= Date() {
-                // Before anything is loaded: the version that nobody confirmed may be the one that keeps this from starting.
-                try await source.write(back: expired, environment, from: options.recorder)
+                // The version that nobody confirmed is not even looked at: it may be the one that keeps this from starting.
+                let back = try await source.takingBack(expired, environment, schema: schema, files: options.files, from: options.recorder)
+                candidate = back.candidate
+                origin.expired = (expired, back.writes)
                 origin.confirmation = nil
-                origin.cause = Cause(.confirm, actor: "system", reason: "version \(expired.version) was not confirmed in time")
+                origin.cause = Cause(.confirm, actor: "system", reason: expired.expiry)
+            } else {
+                candidate = await source.read(environment, watchingBy: schema, options.files)
             }
+        } catch let rejection as Rejection {
+            throw .invalid(rejection.diagnostics)
         } catch {
             throw .history(publicSentence(for: error))
         }
-        let candidate = await source.read(environment)
         do {
-            first = try pipeline.plan(candidate, beside: nil)
+            let planned = try pipeline.plan(candidate, beside: nil)
+            if origin.expired == nil, let held = await options.held(planned, cause: origin.cause, pipeline) {
+                first = held.last
+                origin.refused = Reloader<Root>.Refusal(candidate: candidate, rejection: held.rejection)
+            } else {
+                first = planned
+            }
         } catch {
-            guard options.startsFromLastGood, let good = await candidate.lastGood(in: options.recorder),
+            guard options.startsFromLastGood, let good = await candidate.lastGood(in: options.recorder, schema: schema, options.files),
                 let planned = try? pipeline.plan(good, beside: nil)
             else { throw .invalid(error.diagnostics) }
             first = planned
@@ -148,7 +177,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
         return Observation { observers.remove(id) }
     }
 
-    /// Calls back as reloads go, refused and needless ones included. Keep it short: the next reload waits for it.
+    /// Calls back as reloads and changes go, refused and needless ones included, and as versions begin and end to wait. Keep it short: the next reload waits for it.
     @discardableResult
     public func onReload(_ observe: @escaping @Sendable (ReloadEvent) -> Void) -> Observation {
         let observers = observers
@@ -220,7 +249,7 @@ public final class ConfigManager<Root: Settings>: Sendable {
         }
         guard let made else { return }
         do {
-            let version = try await made.reloader.start(origin.cause, awaiting: origin.confirmation)
+            let version = try await made.reloader.start(origin.cause, awaiting: origin.confirmation, takingBack: origin.expired)
             options.logger.info(
                 "configuration is live", metadata: ["version": "\(version)", "environment": "\(first.candidate.environment)"])
             if origin.refused != nil {
@@ -235,11 +264,13 @@ public final class ConfigManager<Root: Settings>: Sendable {
     }
 
     private func makeRunning(_ services: ServiceSet<Root>) -> Running {
-        let committer = Committer(services: services, recorder: options.recorder, clock: options.clock, logger: options.logger)
+        let committer = Committer(
+            services: services, recorder: options.recorder, clock: options.clock, logger: options.logger, stages: options.stages)
         let reloader = Reloader(
             first, insteadOf: origin.refused, source: source,
-            pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files),
+            pipeline: Pipeline(schema: Root.schema, model: schema, services: services, files: options.files, stages: options.stages),
             committer: committer, recorder: options.recorder, current: snapshots, observers: observers, policy: options.policy,
+            review: options.review ?? { _, _ in nil },
             clock: options.clock, logger: options.logger, fingerprints: options.fingerprints)
         return Running(
             services: services, reloader: reloader, committer: committer,
@@ -249,6 +280,9 @@ public final class ConfigManager<Root: Settings>: Sendable {
     var running: Running? {
         lifetime.withLock { if case .started(let running) = $0 { running } else { nil } }
     }
+
+    /// The version that was taken back at the start, because nobody had confirmed it in time.
+    package var takenBack: Confirmation? { origin.expired?.confirmation }
 
     /// The names of the registered services, in the order of registration.
     public var serviceNames: [String] { services.names }
@@ -271,5 +305,22 @@ public final class ConfigManager<Root: Settings>: Sendable {
         try await start()
         guard let running else { throw .registration("the manager has not started") }
         return await running.queue.request(cause, isForced: isForced)
+    }
+}
+
+extension ConfigManager.Options {
+    /// The version that ran last, when what the files say now may not run without somebody's say.
+    fileprivate func held(
+        _ planned: Planned<Root>, cause: Cause, _ pipeline: Pipeline<Root>
+    ) async -> (last: Planned<Root>, rejection: Rejection)? {
+        guard let review, let good = await planned.candidate.lastGood(in: recorder, schema: pipeline.model, files),
+            let last = try? pipeline.plan(good, beside: nil)
+        else { return nil }
+        var change = planned
+        change.plan = Plan(from: last.snapshot, to: planned.snapshot, services: pipeline.services, warnings: [])
+        guard let problem = review(last.snapshot.value, ProposedChange(change, cause: cause, beside: last.snapshot.version)) else {
+            return nil
+        }
+        return (last, Rejection(phase: .plan, diagnostics: [problem]))
     }
 }

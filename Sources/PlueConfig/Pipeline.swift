@@ -10,28 +10,33 @@ struct Pipeline<Root: Settings>: Sendable {
     let model: SectionModel
     let services: ServiceSet<Root>
     let files: any FileAccess
+    var stages = Stages()
 
     /// Takes a candidate from its texts to the plan of what it would change.
     func plan(_ candidate: Candidate, beside running: Snapshot<Root>?) throws(Rejection) -> Planned<Root> {
         // Parse: PlueDocuments
-        let documents = try parse(candidate)
+        let (documents, readingProblems) = try stages.run(.parse) { () throws(Rejection) in try parse(candidate) }
         // Layer/
-        let (layers, overrideProblems) = stack(documents, under: candidate, for: model)
+        let (layers, overrideProblems) = stages.run(.layer) { stack(documents, under: candidate, for: model) }
         // Resolve/
-        let resolution = resolve(layers, with: model, in: candidate)
+        let resolution = stages.run(.resolve) { resolve(layers, with: model, in: candidate) }
         // Validate/
-        let (snapshot, problems) = Snapshot.validate(
-            resolution, by: schema, including: model, digest: candidate.digest,
-            in: RuleContext(environment: candidate.environment, files: files), beside: running)
-        let all = (overrideProblems + resolution.problems + problems).sortedByPlace()
-        guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all, layers: layers) }
+        let (snapshot, all) = try stages.run(.validate) { () throws(Rejection) in
+            let (snapshot, problems) = Snapshot.validate(
+                resolution, by: schema, including: model, digest: candidate.digest,
+                in: RuleContext(environment: candidate.environment, files: files, time: candidate.readAt),
+                files: candidate.watchedFiles, beside: running)
+            let all = (readingProblems + overrideProblems + resolution.problems + problems).sortedByPlace()
+            guard let snapshot, !all.hasErrors else { throw Rejection(phase: .validate, diagnostics: all, layers: layers) }
+            return (snapshot, all)
+        }
         // Plan/
-        let plan = Plan(from: running, to: snapshot, services: services, warnings: all)
+        let plan = stages.run(.plan) { Plan(from: running, to: snapshot, services: services, warnings: all) }
         return Planned(candidate: candidate, snapshot: snapshot, plan: plan, layers: layers)
     }
 
     /// Parses the documents, all or none, and reports everything that is wrong with any of them.
-    private func parse(_ candidate: Candidate) throws(Rejection) -> [ParsedDocument] {
+    private func parse(_ candidate: Candidate) throws(Rejection) -> (documents: [ParsedDocument], warnings: [Diagnostic]) {
         var documents: [ParsedDocument] = []
         var problems = candidate.problems
         for text in candidate.documents {
@@ -40,13 +45,11 @@ struct Pipeline<Root: Settings>: Sendable {
                 problems += Profile(document, role: text.role).problems
                 documents.append(ParsedDocument(document: document, role: text.role))
             } catch {
-                let lines = SourceLines(text.bytes)
-                let visibility = LineVisibility(model)
-                problems += error.problems.map { Diagnostic($0, inFile: text.displayName, text: lines, visibility: visibility) }
+                problems += error.diagnostics(of: text.bytes, inFile: text.displayName, schema: model)
             }
         }
         guard !problems.hasErrors else { throw Rejection(phase: .parse, diagnostics: problems.sortedByPlace()) }
-        return documents
+        return (documents, problems)
     }
 }
 
@@ -58,9 +61,12 @@ struct ParsedDocument: Sendable {
 
 /// A candidate that passed every check, and what committing it would do.
 public struct Planned<Root: Settings>: Sendable {
+    /// The documents that were checked.
     public let candidate: Candidate
+    /// What they say, validated.
     public let snapshot: Snapshot<Root>
-    public let plan: Plan
+    /// What running them would change.
+    public internal(set) var plan: Plan
     /// Every layer's values, for `explain`.
     public let layers: LayerStack
 }
@@ -75,14 +81,25 @@ public struct Rejection: Error, Sendable {
     public var layers: LayerStack?
 }
 
+extension Rejection: CustomStringConvertible, CustomReflectable {
+    /// What is wrong, a sentence each. The layers are left out: the documents in them may hold anything.
+    public var description: String { diagnostics.map(\.message).joined(separator: "; ") }
+
+    public var customMirror: Mirror { Mirror(self, children: ["phase": phase, "diagnostics": diagnostics]) }
+}
+
 extension Planned {
     /// Takes a candidate down the road up to the plan, against nothing: the check of a program that does not run.
+    ///
+    /// Blocks where files that settings name have to be read yet.
     /// - Parameter extraSections: The application's own sections, beside those of the settings struct.
     public static func plan(
         _ candidate: Candidate, extraSections: SectionModel? = nil, files: any FileAccess = SystemFiles()
     ) -> Result<Planned, Rejection> {
         let model = extraSections.map { Root.schema.model.merging($0) } ?? Root.schema.model
         let pipeline = Pipeline(schema: Root.schema, model: model, services: ServiceSet<Root>(), files: files)
+        var candidate = candidate
+        candidate.readWatchedFiles(by: model, files)
         return Result { () throws(Rejection) in try pipeline.plan(candidate, beside: nil) }
     }
 }

@@ -27,7 +27,7 @@ extension Deployment {
 
     /// A candidate of the files given, layered in their order, the last one winning.
     public func candidate(ofFiles files: [String]) async -> Candidate {
-        var candidate = Candidate(environment: environment, variables: variables, overrides: overrides)
+        var candidate = Candidate(environment: environment, variables: variables, overrides: overrides, keys: readKeys())
         for (index, file) in files.enumerated() {
             do {
                 let bytes = try SystemFiles().read(FilePath(file))
@@ -48,13 +48,14 @@ extension Deployment {
         guard let documents = try await ledger.documents(of: number),
             let version = try await ledger.history(HistoryQuery(version: number)).entries.first?.version
         else { throw NoSuchVersion(number: number) }
-        return Candidate(version.environment, stored: documents, variables: variables, overrides: overrides)
+        return Candidate(version.environment, stored: documents, variables: variables, overrides: overrides, keys: readKeys())
     }
 
     /// The newest version, which is the one that runs; `nil` without a history.
     func runningVersion() async throws -> (number: Int, candidate: Candidate)? {
         guard SystemFiles().status(of: stateDirectory.appending("plue.db")) != nil else { return nil }
-        let page = try await Ledger.reading(stateDirectory).history(HistoryQuery(limit: 1, includesRejected: false))
+        let page = try await Ledger.reading(stateDirectory).history(
+            HistoryQuery(limit: 1, includesRejected: false, environment: environment))
         guard let version = page.entries.first?.version else { return nil }
         return (version.number, try await candidate(ofVersion: version.number))
     }
@@ -79,6 +80,12 @@ extension Deployment {
         _ = try? file.closeAfter { try file.writeAll(key) }
         return Fingerprints(key: key)
     }
+}
+
+/// A setting that there is not.
+public struct NoSuchSetting: Error, Sendable, CustomStringConvertible {
+    public let key: SettingKey
+    public var description: String { "there is no setting '\(key)'" }
 }
 
 /// A version that is not kept, or never was.

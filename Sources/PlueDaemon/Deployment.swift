@@ -1,6 +1,7 @@
 public import Foundation
 public import Logging
 public import PlueConfig
+public import PlueSecrets
 public import SystemPackage
 
 /// Where one installation of Plue lives: its configuration, its state, and which environment it is.
@@ -13,6 +14,10 @@ public struct Deployment: Sendable {
     public var overrides: [Override]
     /// The process's environment, in which `${NAME}` and `PLUE__…` are looked up.
     public var variables: [String: String]
+    /// Whose encrypted values these are: `$PLUE_APPLICATION`, else `plue`. Never from a file that also holds values.
+    public let application: String
+    /// Opens encrypted values. One for all candidates, so that what was opened once is remembered.
+    public let secrets: SecretOpener
 
     public init(
         directory: FilePath, environment: EnvironmentName, stateDirectory: FilePath, overrides: [Override] = [],
@@ -23,14 +28,23 @@ public struct Deployment: Sendable {
         self.stateDirectory = stateDirectory
         self.overrides = overrides
         self.variables = variables
+        application = variables["PLUE_APPLICATION"].flatMap { $0.isEmpty ? nil : $0 } ?? "plue"
+        secrets = SecretOpener(KeyringFile.locate(variables: variables, stateDirectory: stateDirectory))
     }
 
     /// The socket that the daemon listens on for the command line.
     public var socket: FilePath { stateDirectory.appending("plue.sock") }
 
+    /// The headers by which a command line says which installation it means.
+    public static let environmentHeader = "plue-environment"
+    public static let directoryHeader = "plue-config-dir"
+
+    /// The configuration directory, links followed, by which two ways of naming it are compared.
+    public var resolvedDirectory: FilePath { FilePath(URL(filePath: directory.string).resolvingSymlinksInPath().path) }
+
     /// What candidates are read from.
     public var source: DirectorySource {
-        DirectorySource(directory, variables: variables, overrides: overrides)
+        DirectorySource(directory, variables: variables, overrides: overrides) { readKeys() }
     }
 
     /// The application's own sections, described by `schema.json` in the configuration directory; `nil` when there is none.
@@ -61,6 +75,7 @@ public struct Deployment: Sendable {
         options.policy = \.reload.policy
         options.logger = logger
         options.fingerprints = fingerprints()
+        options.review = { running, change in ApprovalPolicy(running.security).problem(with: change) }
         return options
     }
 }

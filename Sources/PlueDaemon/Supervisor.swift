@@ -57,6 +57,7 @@ struct Supervision: Service {
         let observation = manager.onReload { [weak manager] event in
             guard let manager else { return }
             switch event {
+            case .confirmation: break
             case .hangup: supervisor.reloading()
             case .ended(let outcome): supervisor.status(Self.verdict(outcome, in: manager))
             case .hangupAnswered(let outcome): supervisor.ready(Self.verdict(outcome, in: manager))

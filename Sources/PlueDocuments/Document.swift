@@ -15,10 +15,13 @@ public struct Document: Sendable {
 
     /// What a document may be at most; each limit has its own error.
     public struct Limits: Sendable {
+        /// Largest document, in bytes.
         public var maxBytes = 16 * 1_048_576
+        /// Longest line, in bytes.
         public var maxLineBytes = 1_048_576
         /// Also the most section headers, since an empty section costs more memory than a key.
         public var maxKeys = 100_000
+        /// Most parts that a section's name may have.
         public var maxSectionDepth = 8
 
         public init() {}
@@ -26,9 +29,11 @@ public struct Document: Sendable {
 
     /// A `[section]` and the keys under it.
     public struct Section: Sendable {
+        /// With its dots: `server.tls`.
         public let name: String
         /// From `[` past `]`.
         public let header: SourceRange
+        /// Where the name stands, without the brackets.
         public let nameRange: SourceRange
         /// Its keys, as indices of ``Document/entries``.
         public let entries: Range<Int>
@@ -36,9 +41,11 @@ public struct Document: Sendable {
 
     /// A `key = value`.
     public struct Entry: Sendable {
+        /// Where the key stands.
         public let keyRange: SourceRange
         /// The value as written, quotes included, spaces around it not.
         public let valueRange: SourceRange
+        /// How the value is written.
         public let form: ValueForm
     }
 
@@ -135,6 +142,7 @@ public enum ValueForm: UInt8, Hashable, Sendable {
 
 /// A piece of a value's text.
 public struct Fragment: Hashable, Sendable {
+    /// With quotes and escapes undone.
     public let text: String
     /// Where it stands in the document.
     public let offset: Int
@@ -147,7 +155,9 @@ public struct Fragment: Hashable, Sendable {
 public struct Item: Hashable, Sendable {
     /// Bare, or one of the quoted forms.
     public let form: ValueForm
+    /// Where the value stands, quotes included.
     public let range: SourceRange
+    /// Its parts: plain text, and text that nothing is substituted in.
     public let fragments: [Fragment]
 
     /// The item's text.

@@ -38,6 +38,23 @@ extension Document {
         }
     }
 
+    /// Puts other values in the place of those whose text is one of these.
+    /// - Parameter values: By the text that is there, what is written after `=` instead.
+    public mutating func replaceValues(_ values: [String: String]) throws(EditError) {
+        let original = self
+        for section in original.sections {
+            for entry in original.entries[section.entries] {
+                guard let value = values[original.text(of: entry)] else { continue }
+                do throws(EditError) {
+                    try set(original.key(of: entry), in: section.name, to: value)
+                } catch {
+                    self = original
+                    throw error
+                }
+            }
+        }
+    }
+
     /// Deletes a key's lines, so that it returns to the layer below; false when it is not set.
     public mutating func remove(_ key: String, in section: String) throws(EditError) -> Bool {
         guard let entry = firstEntry(section: section, key: key) else { return false }

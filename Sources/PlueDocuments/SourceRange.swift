@@ -1,6 +1,8 @@
 /// A range of a document's bytes, the end exclusive.
 public struct SourceRange: Hashable, Sendable {
+    /// Offset of the first byte.
     public var start: UInt32
+    /// Offset of the first byte that is not part of it any more.
     public var end: UInt32
 
     public init(start: UInt32, end: UInt32) {
@@ -18,7 +20,9 @@ public struct SourceRange: Hashable, Sendable {
 
 /// A place as people count: lines and columns from 1, a column being a Unicode scalar.
 public struct Place: Hashable, Sendable, Comparable {
+    /// Counted from 1.
     public var line: Int
+    /// Counted from 1, in Unicode scalars.
     public var column: Int
 
     public init(line: Int, column: Int) {

@@ -1,5 +1,6 @@
 /// Everything that is wrong with a text, by place.
 public struct SyntaxErrors: Error, Sendable {
+    /// All of them, by place; at least one.
     public let problems: [SyntaxProblem]
 }
 
@@ -33,9 +34,13 @@ public struct SyntaxProblem: Hashable, Sendable {
         case severalLines = "several-lines"
     }
 
+    /// What is wrong.
     public var code: Code
+    /// Where, in bytes.
     public var range: SourceRange
+    /// Where it begins, for people.
     public var start: Place
+    /// Where it ends, for people.
     public var end: Place
     /// The whole sentence.
     public var message: String
@@ -43,13 +48,18 @@ public struct SyntaxProblem: Hashable, Sendable {
     public var label: String?
     /// The way out.
     public var hint: String?
+    /// Other places that belong to it.
     public var related: [Related]
 
     /// Another place that belongs to it.
     public struct Related: Hashable, Sendable {
+        /// Where, in bytes.
         public var range: SourceRange
+        /// Where it begins, for people.
         public var start: Place
+        /// Where it ends, for people.
         public var end: Place
+        /// What is there: "first set here".
         public var message: String
     }
 }

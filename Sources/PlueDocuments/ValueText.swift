@@ -2,6 +2,7 @@
 public struct ValueText: Hashable, Sendable {
     /// The value as it was written, spaces around it taken off.
     public let rawText: String
+    /// How the value is written.
     public let form: ValueForm
     /// The value in pieces; their offsets count from the start of ``rawText``.
     public let fragments: [Fragment]

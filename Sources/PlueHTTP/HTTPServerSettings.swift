@@ -33,7 +33,8 @@ public struct HTTPServerSettings: Hashable, Sendable {
         public var maxConnections = 10_000
         /// Longest a request may take until its response begins; a stream that has begun may go on.
         public var requestTimeout: Duration = .seconds(30)
-        /// How long a connection may be without a request, and a request's headers may take. Counts for connections from then on.
+        /// How long a connection may be without a request, a handshake and a request's headers together may take, and a client may
+        /// take to read the end of its last response. Counts for connections from then on.
         public var idleTimeout: Duration = .seconds(60)
         /// Largest request body, in bytes.
         public var maxBodySize = 16 * 1_048_576
@@ -45,18 +46,47 @@ public struct HTTPServerSettings: Hashable, Sendable {
         public init() {}
     }
 
-    public var endpoint: Endpoint
-    public var limits: Limits
+    /// What an HTTPS server proves its name with. What the files hold is part of the settings: a renewed certificate under the same
+    /// path is a change.
+    public struct TLS: Hashable, Sendable {
+        /// The certificate chain in PEM form, the server's own certificate first.
+        public var certificate: WatchedFile
+        /// The private key in PEM form, not encrypted.
+        public var privateKey: WatchedFile
 
-    public init(endpoint: Endpoint, limits: Limits = Limits()) {
+        /// The certificates of the authorities, in PEM form, whose clients may prove who they are by a certificate of theirs; `nil`
+        /// when clients are not asked. A client that has none is served as well.
+        public var clientAuthority: WatchedFile?
+
+        public init(certificate: WatchedFile, privateKey: WatchedFile, clientAuthority: WatchedFile? = nil) {
+            self.clientAuthority = clientAuthority
+            self.certificate = certificate
+            self.privateKey = privateKey
+        }
+    }
+
+    /// Where clients connect.
+    public var endpoint: Endpoint
+    /// What a connection may do.
+    public var limits: Limits
+    /// `nil` for plain HTTP.
+    public var tls: TLS?
+
+    public init(endpoint: Endpoint, limits: Limits = Limits(), tls: TLS? = nil) {
         self.endpoint = endpoint
         self.limits = limits
+        self.tls = tls
     }
 }
 
 extension HTTPServerSettings {
     /// What going to other settings means for clients.
     public func action(to new: HTTPServerSettings) -> ServiceAction {
-        self == new ? .none : endpoint == new.endpoint ? .live : .swap
+        if self == new { return .none }
+        // Another certificate nobody notices who is connected; that the scheme is another one everybody does.
+        return endpoint == new.endpoint && (tls == nil) == (new.tls == nil) ? .live : .swap
     }
+
+    /// What is looked at from outside once they are live, in a few words.
+    public var verification: String { "\(tls == nil ? "an answer" : "the certificate and an answer") from \(endpoint)" }
 }

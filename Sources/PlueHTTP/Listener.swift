@@ -24,9 +24,11 @@ final class Listener: Sendable {
     private let channel: any Channel
     private let gate: NIOLoopBound<ConnectionGate>
     private let connections: Connections
-    private let limits: LimitBox
+    private let terms: TermsBox
     private let hasBegun = Atomic<Bool>(false)
     private let isClosing = Atomic<Bool>(false)
+    /// The instances that serve by it, or may again.
+    private let holders = Mutex<Set<UInt64>>([])
 
     let endpoint: HTTPServerSettings.Endpoint
 
@@ -35,7 +37,7 @@ final class Listener: Sendable {
 
     private init(
         endpoint: HTTPServerSettings.Endpoint, socket: ListeningSocket, channel: any Channel, gate: NIOLoopBound<ConnectionGate>,
-        connections: Connections, limits: LimitBox
+        connections: Connections, terms: TermsBox
     ) {
         self.endpoint = endpoint
         descriptor = socket.descriptor
@@ -43,26 +45,27 @@ final class Listener: Sendable {
         self.channel = channel
         self.gate = gate
         self.connections = connections
-        self.limits = limits
+        self.terms = terms
     }
 
     /// Binds an endpoint and gets everything ready; nothing is accepted before ``begin()``.
     static func bind(
-        _ settings: HTTPServerSettings, beside live: Listener?, group: any EventLoopGroup, respond: @escaping Respond, logger: Logger
+        _ endpoint: HTTPServerSettings.Endpoint, serving terms: Terms, beside live: Listener?, group: any EventLoopGroup,
+        respond: @escaping Respond, logger: Logger
     ) async throws -> Listener {
         let liveDescriptor = live?.descriptor
-        let socket = try await offPool { Result { try ListeningSocket.open(settings.endpoint, beside: liveDescriptor) } }.get()
-        let limits = LimitBox(settings.limits)
+        let socket = try await offPool { Result { try ListeningSocket.open(endpoint, beside: liveDescriptor) } }.get()
+        let terms = TermsBox(terms)
         let connections = Connections()
         let gateBox = Mutex<NIOLoopBound<ConnectionGate>?>(nil)
-        let responder = Responding(respond: respond, limits: limits, connections: connections, logger: logger)
+        let responder = Responding(respond: respond, terms: terms, connections: connections, logger: logger)
         do {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.autoRead, value: false)
                 .serverChannelOption(.maxMessagesPerRead, value: 1)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let gate = ConnectionGate(limit: { limits.value.maxConnections }, onCount: { connections.count = $0 })
+                        let gate = ConnectionGate(limit: { terms.value.limits.maxConnections }, onCount: { connections.count = $0 })
                         gateBox.withLock { $0 = NIOLoopBound(gate, eventLoop: channel.eventLoop) }
                         try channel.pipeline.syncOperations.addHandler(gate)
                     }
@@ -70,9 +73,16 @@ final class Listener: Sendable {
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
-                    // Limits are read here, per connection: the ones that count now.
-                    let http = responder.channel(limits.value)
-                    return http.setup(channel: channel, logger: logger).map { connection in
+                    // The terms are read here, per connection: the ones that count now.
+                    let terms = terms.value
+                    let http = responder.channel(terms)
+                    return channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(LastWords(patience: TimeAmount(terms.limits.idleTimeout)))
+                        guard let identity = terms.identity else { return }
+                        try channel.pipeline.syncOperations.addHandlers(identity.makeHandler(), HandshakeErrors(logger))
+                    }.flatMap {
+                        http.setup(channel: channel, logger: logger)
+                    }.map { connection in
                         // A connection that is set up has to be served, also when the listener closes in this moment: NIO ends
                         // the process when one is dropped. So nothing, such as the listener's own sequence, comes between.
                         connections.add(channel, servedBy: Task { await http.handle(value: connection, logger: logger) })
@@ -81,10 +91,21 @@ final class Listener: Sendable {
                 .withBoundSocket(socket.descriptor).get()
             guard let gate = gateBox.withLock({ $0 }) else { throw ServiceRefusal("the listener could not be set up") }
             return Listener(
-                endpoint: settings.endpoint, socket: socket, channel: channel, gate: gate, connections: connections, limits: limits)
+                endpoint: endpoint, socket: socket, channel: channel, gate: gate, connections: connections, terms: terms)
         } catch {
             socket.file?.remove()
             throw error as? ServiceRefusal ?? ServiceRefusal("the listener could not be set up: \((error as? IOError)?.errnoCode ?? 0)")
+        }
+    }
+
+    /// Keeps it open for an instance, until ``release(_:)``.
+    func hold(for instance: UInt64) { holders.withLock { _ = $0.insert(instance) } }
+
+    /// - Returns: Whether nobody holds it any more.
+    func release(_ instance: UInt64) -> Bool {
+        holders.withLock { holders in
+            holders.remove(instance)
+            return holders.isEmpty
         }
     }
 
@@ -94,9 +115,9 @@ final class Listener: Sendable {
         channel.setOption(.autoRead, value: true).whenComplete { _ in }
     }
 
-    /// Puts other limits in force.
-    func apply(_ limits: HTTPServerSettings.Limits) {
-        self.limits.value = limits
+    /// Puts other terms in force: limits from the next request on, the certificate from the next handshake on.
+    func apply(_ terms: Terms) {
+        self.terms.value = terms
         channel.eventLoop.execute { [gate] in gate.value.admit() }
     }
 
@@ -114,7 +135,7 @@ final class Listener: Sendable {
     var connectionCount: Int { connections.count }
 
     /// Whether it has as many connections as it may: the next one waits.
-    var isFull: Bool { connectionCount >= limits.value.maxConnections }
+    var isFull: Bool { connectionCount >= terms.value.limits.maxConnections }
 
     /// Whether it holds its address still.
     var isOpen: Bool { channel.isActive }
@@ -129,26 +150,27 @@ final class Listener: Sendable {
 
     /// Takes no more connections, lets requests finish, and closes everything by the drain timeout.
     ///
-    /// A cancelled task closes within a second.
+    /// A cancelled task closes within a second, and within some more as long as clients that wait for an answer still get theirs: how
+    /// long that takes depends on the machine's other work, and whoever is closed on with a request unread is reset.
     func close(_ reason: Closing) async {
         guard !isClosing.exchange(true, ordering: .relaxed) else { return }
-        let drain = limits.value.drainTimeout
+        let drain = terms.value.limits.drainTimeout
         // One that never accepted was never told to anybody.
         if hasBegun.load(ordering: .relaxed) {
-            if reason == .replaced { await Self.wait(for: Self.handOver, butWhenCancelled: Self.handOver) { false } }
+            if reason == .replaced { await wait(for: Self.handOver, butWhenCancelled: Self.handOver) { false } }
             // What the system has accepted for us is a client that believes it is connected: closing would reset it.
-            await Self.wait(for: drain, butWhenCancelled: Self.moment) { !hasWaitingConnections }
+            await wait(for: drain, butWhenCancelled: Self.moment) { !hasWaitingConnections }
             // NIO drops a connection whose listener closes while it is being set up.
-            await Self.wait(for: Self.moment, butWhenCancelled: Self.moment) { connections.areSetUp }
+            await wait(for: max(drain, Self.moment), butWhenCancelled: Self.moment) { connections.areSetUp }
         }
         connections.isDraining.store(true, ordering: .relaxed)
         try? await channel.close()
         file?.remove()
         // A connection between two requests is told with its next response: closing it now could cross a request on its way.
-        await Self.wait(for: reason == .replaced ? drain : Self.moment, butWhenCancelled: Self.moment) { connections.isEmpty }
+        await wait(for: reason == .replaced ? drain : Self.moment, butWhenCancelled: Self.moment) { connections.isEmpty }
         connections.quiesce()
-        await Self.wait(for: reason == .replaced ? Self.moment : drain, butWhenCancelled: Self.moment) { connections.isEmpty }
-        await Self.wait(for: .seconds(10), butWhenCancelled: .seconds(10)) {
+        await wait(for: reason == .replaced ? Self.moment : drain, butWhenCancelled: Self.moment) { connections.isEmpty }
+        await wait(for: .seconds(10), butWhenCancelled: .seconds(10)) {
             connections.cut()
             return connections.isEmpty
         }
@@ -157,10 +179,21 @@ final class Listener: Sendable {
     /// How long a request may be on its way to us.
     private static let moment: Duration = .milliseconds(300)
 
-    private static func wait(for time: Duration, butWhenCancelled briefly: Duration, until isMet: () -> Bool) async {
+    /// Waits for the condition: for the time, or when cancelled briefly after the last connection that came or went.
+    private func wait(for time: Duration, butWhenCancelled briefly: Duration, until isMet: () -> Bool) async {
         let start = ContinuousClock.now
-        while !isMet(), start.duration(to: .now) < (Task.isCancelled ? min(time, briefly) : time) { await pause(.milliseconds(5)) }
+        var (last, changes) = (start, connections.changes)
+        while !isMet(), start.duration(to: .now) < time {
+            if Task.isCancelled {
+                if connections.changes != changes { (last, changes) = (.now, connections.changes) }
+                if last.duration(to: .now) >= briefly || start.duration(to: .now) >= max(briefly, Self.hurry) { return }
+            }
+            await Self.pause(.milliseconds(5))
+        }
     }
+
+    /// The longest that one step of closing takes when it is told to hurry, and makes headway.
+    private static let hurry: Duration = .seconds(2)
 
     /// A pause that a cancelled task takes as well.
     private static func pause(_ time: DispatchTimeInterval) async {
@@ -175,19 +208,10 @@ final class Listener: Sendable {
     }
 }
 
-/// The limits in force, shared by a listener's connections.
-final class LimitBox: Sendable {
-    private let limits: Mutex<HTTPServerSettings.Limits>
-    init(_ limits: HTTPServerSettings.Limits) { self.limits = Mutex(limits) }
-    var value: HTTPServerSettings.Limits {
-        get { limits.withLock { $0 } }
-        set { limits.withLock { $0 = newValue } }
-    }
-}
-
 /// The open connections of a listener.
 final class Connections: Sendable {
     private let accepted = Atomic<Int>(0)
+    private let comingsAndGoings = Atomic<Int>(0)
     let isDraining = Atomic<Bool>(false)
     private let open = Mutex<[ObjectIdentifier: (channel: any Channel, serving: Task<Void, Never>)]>([:])
 
@@ -200,8 +224,14 @@ final class Connections: Sendable {
     /// As the gate counts: from the moment of acceptance, before they are set up.
     var count: Int {
         get { accepted.load(ordering: .relaxed) }
-        set { accepted.store(newValue, ordering: .relaxed) }
+        set {
+            accepted.store(newValue, ordering: .relaxed)
+            comingsAndGoings.wrappingAdd(1, ordering: .relaxed)
+        }
     }
+
+    /// Another number whenever a connection has come or gone.
+    var changes: Int { comingsAndGoings.load(ordering: .relaxed) }
 
     var isEmpty: Bool { count == 0 }
 
@@ -220,7 +250,7 @@ final class Connections: Sendable {
     /// Closes all, and tells whoever works on a response that nobody waits for it any more.
     func cut() {
         for (channel, serving) in open.withLock({ Array($0.values) }) {
-            channel.close(promise: nil)
+            channel.closeAtOnce()
             serving.cancel()
         }
     }

@@ -44,17 +44,22 @@ struct ListeningSocket {
             throw ServiceRefusal("host '\(host)' cannot be resolved: \(String(cString: gai_strerror(result)))")
         }
         defer { freeaddrinfo(found) }
-        let descriptor = socket(address.pointee.ai_family, address.pointee.ai_socktype, 0)
+        let descriptor = make(address.pointee.ai_family)
         guard descriptor >= 0 else { throw refusal(errno, host, port) }
-        prepare(descriptor)
         set(descriptor, SO_REUSEADDR)
-        if bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) != 0 {
-            var failure = errno
+        var failure = failureBinding(descriptor, to: address.pointee)
+        if failure != 0 {
             // 127.0.0.1:80 and 0.0.0.0:80 exclude each other unless both sockets agree to share, which the live one may do late.
             if failure == EADDRINUSE, let live, self.port(of: live) == port {
                 set(live, SO_REUSEPORT)
                 set(descriptor, SO_REUSEPORT)
-                failure = bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 ? 0 : errno
+                failure = failureBinding(descriptor, to: address.pointee)
+            }
+            // A program that is being started has every descriptor until its own code begins: a port that was just given up may be
+            // taken for that moment.
+            for _ in 0..<startingTries where failure == EADDRINUSE {
+                usleep(startingPause)
+                failure = failureBinding(descriptor, to: address.pointee)
             }
             if failure != 0 {
                 close(descriptor)
@@ -67,6 +72,13 @@ struct ListeningSocket {
             throw refusal(failure, host, port)
         }
         return ListeningSocket(descriptor: descriptor, file: nil)
+    }
+
+    private static let startingTries = 5
+    private static let startingPause: UInt32 = 10_000
+
+    private static func failureBinding(_ descriptor: Int32, to address: addrinfo) -> Int32 {
+        bind(descriptor, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno
     }
 
     private static func refusal(_ error: Int32, _ host: String, _ port: Int) -> ServiceRefusal {
@@ -94,13 +106,8 @@ struct ListeningSocket {
             throw ServiceRefusal("\(path) exists and is not a socket")
         }
         if answers(path) { throw ServiceRefusal("\(path) is in use by another process") }
-        #if canImport(Darwin)
-        let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
-        #else
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        #endif
+        let descriptor = make(AF_UNIX)
         guard descriptor >= 0 else { throw ServiceRefusal("\(path) cannot be made: \(Errno(rawValue: errno))") }
-        prepare(descriptor)
         _ = temporary.withPlatformString { unlink($0) }
         let bound = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
@@ -131,14 +138,9 @@ struct ListeningSocket {
     /// Whether somebody accepts connections there; a socket file whose process died does not.
     private static func answers(_ path: FilePath) -> Bool {
         guard var address = unixAddress(path) else { return false }
-        #if canImport(Darwin)
-        let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
-        #else
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        #endif
+        let descriptor = make(AF_UNIX)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
@@ -147,9 +149,16 @@ struct ListeningSocket {
 
     // MARK: - Descriptors
 
-    private static func prepare(_ descriptor: Int32) {
+    /// A stream socket that does not block, and that no program which is started has even for a moment: it would keep the port.
+    private static func make(_ family: Int32) -> Int32 {
+        #if canImport(Darwin)
+        let descriptor = socket(family, SOCK_STREAM, 0)
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        return descriptor
+        #else
+        return socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        #endif
     }
 
     private static func set(_ descriptor: Int32, _ option: Int32) {

@@ -24,18 +24,37 @@ public struct PeerRequestContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
     /// Who asks.
     public let peer: RequestPeer
+    /// Whether the connection is encrypted.
+    public let isSecure: Bool
+    /// What the client proved to be, if it did.
+    public let certificate: ClientCertificate?
+    /// Largest body, in bytes; by the settings that run when the request comes.
     public let maxUploadSize: Int
+    /// For an answer that holds for the next one who asks the same.
+    public let repeatable: RepeatableAnswer
 
     public init(source: RequestSource) {
         coreContext = CoreRequestContextStorage(source: source)
         peer = source.peer
+        isSecure = source.isSecure
+        certificate = source.certificate
         maxUploadSize = source.maxBodySize
+        repeatable = source.repeatable
     }
 }
 
 /// What a context is made from.
 public struct RequestSource: RequestContextSource {
+    /// The request's own logger.
     public let logger: Logger
+    /// Who asks.
     public let peer: RequestPeer
+    /// Whether the connection is encrypted.
+    public let isSecure: Bool
+    /// What the client proved to be, if it did.
+    public let certificate: ClientCertificate?
+    /// Largest body, in bytes.
     public let maxBodySize: Int
+    /// By which a handler says that its answer may be given again to the same question.
+    public let repeatable = RepeatableAnswer()
 }

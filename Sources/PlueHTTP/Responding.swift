@@ -10,54 +10,103 @@ import Synchronization
 /// From a request on a connection to its response, within the limits.
 struct Responding: Sendable {
     let respond: Listener.Respond
-    let limits: LimitBox
+    let terms: TermsBox
     let connections: Connections
+    let deadlines = Deadlines()
     let logger: Logger
 
     /// How a new connection is served.
-    func channel(_ limits: HTTPServerSettings.Limits) -> HTTP1Channel {
-        HTTP1Channel(
-            responder: { request, writer, channel in try await self.answer(request, writer, channel) },
+    func channel(_ terms: Terms) -> HTTP1Channel {
+        let limits = terms.limits
+        let security = ConnectionSecurity(terms.identity)
+        return HTTP1Channel(
+            responder: { request, writer, channel in try await self.answer(request, writer, channel, security) },
             configuration: .init(
+                additionalChannelHandlers: [OversizedHeaders(), RepeatedAnswers(date: Self.date)],
                 idleTimeout: TimeAmount(limits.idleTimeout),
                 httpDecoderConfiguration: .init(maxHeaderFieldSize: limits.maxHeaderSize, maxHeaderListSize: limits.maxHeaderSize)))
     }
 
     @concurrent
-    private func answer(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
-        let limits = limits.value
+    private func answer(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ security: ConnectionSecurity
+    ) async throws {
+        let terms = terms.value
+        let limits = terms.limits
         var response: Response
+        var repeatable: RepeatableAnswer.Held?
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.maxBodySize {
-            response = Response(status: .contentTooLarge, headers: [.connection: "close"])
+            response = .problem(.contentTooLarge, "the body is larger than \(limits.maxBodySize) bytes", isLast: true)
         } else {
             var request = request
             // A body that does not say its size is counted as it comes.
             if request.headers[.transferEncoding] != nil {
                 request.body = RequestBody(asyncSequence: LimitedBody(body: request.body, limit: limits.maxBodySize))
             }
-            response = try await respond(to: request, from: await peer(of: channel), limits)
+            let source = RequestSource(
+                logger: logger, peer: await peer(of: channel), isSecure: security.isSecure,
+                certificate: await security.certificate(of: channel, under: terms), maxBodySize: limits.maxBodySize)
+            response = try await respond(to: request, source, limits, on: channel.eventLoop)
+            repeatable = source.repeatable.take()
         }
         response.headers[.date] = Self.date()
-        let isLast = connections.isDraining.load(ordering: .relaxed) || request.headers.endConnection || response.headers.endConnection
+        // Whoever is connected by a scheme that is no longer served is told so with the next response.
+        let isOutdated = connections.isDraining.load(ordering: .relaxed) || security.isSecure != (terms.identity != nil)
+        let isLast = isOutdated || request.headers.endConnection || response.headers.endConnection
         if isLast { response.headers[.connection] = "close" }
-        try await writer.write(response: response.head, body: response.body)
+        if let length = response.body.contentLength, length <= Self.small {
+            try await writer.write(response: response.head, body: response.body)
+        } else {
+            // Cancelled where its scope ends; awaited by name it would wait for the client's next stop, and nothing would read its next request.
+            async let _: Void = Self.cut(channel, whenStuckFor: limits.idleTimeout)
+            try await writer.write(response: response.head, body: response.body)
+        }
+        if let repeatable, !isLast, request.method == .get, response.status == .ok || response.status == .notModified {
+            remember(response.head, to: request, repeatable, on: channel, security)
+        }
         // The handler closes the connection once the response is out. A client that was not told may be sending already.
         if isLast { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     }
 
+    /// Leaves an answer with the connection for when it is asked again.
+    private func remember(
+        _ response: HTTPResponse, to request: Request, _ repeatable: RepeatableAnswer.Held, on channel: any Channel,
+        _ security: ConnectionSecurity
+    ) {
+        guard request.headers[.contentLength] == nil, request.headers[.transferEncoding] == nil else { return }
+        channel.pipeline.fireUserInboundEventTriggered(
+            RepeatedAnswers.Known(
+                request: request.head, response: response, body: repeatable.body,
+                isGood: { [connections, terms] in
+                    // Whoever is to be told that the connection ends is told on the long way.
+                    !connections.isDraining.load(ordering: .relaxed) && security.isSecure == (terms.value.identity != nil)
+                        && repeatable.isGood()
+                }, until: .now() + RepeatedAnswers.lifetime))
+    }
+
     /// The handler's response, or 503 when it takes too long.
-    private func respond(to request: Request, from peer: RequestPeer, _ limits: HTTPServerSettings.Limits) async throws -> Response {
-        let context = PeerRequestContext(source: RequestSource(logger: logger, peer: peer, maxBodySize: limits.maxBodySize))
+    private func respond(
+        to request: Request, _ source: RequestSource, _ limits: HTTPServerSettings.Limits, on loop: any EventLoop
+    ) async throws -> Response {
+        let context = PeerRequestContext(source: source)
         do {
-            return try await withThrowingTaskGroup(of: Response?.self) { group in
-                group.addTask { try await respond(request, context) }
-                group.addTask {
-                    try? await Task.sleep(for: limits.requestTimeout)
-                    return nil
-                }
-                defer { group.cancelAll() }
-                return try await group.next().flatMap(\.self) ?? Response(status: .serviceUnavailable, headers: [.connection: "close"])
+            // A task of its own, so that the deadline can cancel it; whoever cancels this one cancels it too. A timer for each request would
+            // cost more than most of them do.
+            let work = Task { try await respond(request, context) }
+            let deadline = deadlines.add(after: limits.requestTimeout, on: loop) { work.cancel() }
+            let result = await withTaskCancellationHandler {
+                await work.result
+            } onCancel: {
+                work.cancel()
             }
+            // What was done in spite of it is what became of the request.
+            if deadlines.remove(deadline) == .passed, case .failure = result {
+                return .problem(
+                    .serviceUnavailable, "the request was not answered within \(limits.requestTimeout.components.seconds) s", isLast: true)
+            }
+            return try result.get()
+        } catch let error as HTTPError {
+            return .problem(error.status, error.body ?? error.status.reasonPhrase, isLast: error.headers.endConnection)
         } catch let error as any HTTPResponseError {
             return try error.response(from: request, context: context)
         } catch let error as HTTPParserError {
@@ -65,7 +114,20 @@ struct Responding: Sendable {
         } catch {
             // The error's text may hold anything; its type is enough to find it.
             logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(type(of: error))"])
-            return Response(status: .internalServerError)
+            return .problem(.internalServerError, "the daemon's log says more")
+        }
+    }
+
+    /// What the system's buffers take at once, whoever reads it.
+    private static let small = 65_536
+
+    /// Closes a connection whose client takes nothing of a long response for too long. Ends when it is cancelled.
+    private static func cut(_ channel: any Channel, whenStuckFor patience: Duration) async {
+        var last = ContinuousClock.now
+        while (try? await Task.sleep(for: min(patience / 4, .seconds(1)))) != nil {
+            if channel.isWritable { last = .now }
+            guard last.duration(to: .now) >= patience else { continue }
+            return channel.closeAtOnce()
         }
     }
 
@@ -89,7 +151,7 @@ struct Responding: Sendable {
     }
 
     /// RFC 9110's date, made once a second.
-    private static func date() -> String {
+    @Sendable private static func date() -> String {
         let now = Int(Date().timeIntervalSince1970)
         return lastDate.withLock { last in
             if last.second != now { last = (now, httpDate(now)) }

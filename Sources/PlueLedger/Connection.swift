@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import GRDBSQLite
+import PlueConfig
 import SystemPackage
 
 /// How a connection to the database is set up: the same for the writer, its readers and a reader from outside.
@@ -8,7 +9,9 @@ enum Connection {
     /// "Plue": tells our database from any other.
     static let applicationID = 0x506C_7565
     /// Raised with every migration; a higher one in the file was written by a newer Plue.
-    static let format = 3
+    static let format = 4
+    /// The first format that has an audit log.
+    static let firstAudited = 3
 
     /// A pool with one writer. Whoever calls it holds the ``WriterLock``.
     static func writer(at path: FilePath, busyTimeout: TimeInterval) throws -> DatabasePool {
@@ -28,10 +31,31 @@ enum Connection {
     }
 
     /// One connection that cannot write and creates nothing.
-    static func reader(at path: FilePath, busyTimeout: TimeInterval) throws -> DatabaseQueue {
+    /// - Parameter isImmutable: Without a log file the database is all there is, and no writer has it open: SQLite then needs none.
+    static func reader(at path: FilePath, isImmutable: Bool = false, busyTimeout: TimeInterval) throws -> DatabaseQueue {
         var configuration = configuration(at: path, busyTimeout: busyTimeout)
         configuration.readonly = true
-        return try DatabaseQueue(path: path.string, configuration: configuration)
+        return try DatabaseQueue(path: isImmutable ? "file:\(escaped(path))?immutable=1" : path.string, configuration: configuration)
+    }
+
+    /// A path inside a URI.
+    private static func escaped(_ path: FilePath) -> String {
+        path.string.addingPercentEncoding(withAllowedCharacters: CharacterSet.urlPathAllowed.subtracting([";", "?", "#", "%"]))
+            ?? path.string
+    }
+
+    /// The format of a database that has the tables, indexes and so on that it should have, and nothing else; 0 of an empty one.
+    /// - Throws: `tampered`.
+    static func checkSchema(of db: Database, at path: FilePath) throws -> Int {
+        let schema = try LedgerSchema(of: db)
+        let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        if schema.parts.isEmpty { return 0 }
+        if format == 0, let first = try LedgerSchema.of(format: 1), schema == first.only("grdb_migrations") { return 0 }
+        guard let expected = try LedgerSchema.of(format: format) else { throw LedgerError.notALedger(path) }
+        if let odd = schema.difference(from: expected) {
+            throw LedgerError.tampered(path, reason: "\(VisibleText.of(odd)) is missing, or is not what a Plue makes")
+        }
+        return format
     }
 
     private static func configuration(at path: FilePath, busyTimeout: TimeInterval) -> Configuration {
@@ -52,7 +76,11 @@ enum Connection {
     private static func identify(_ db: Database, at path: FilePath) throws {
         let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        let objects = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        // GRDB makes its list of migrations before the first of them: a process that is killed in between leaves it.
+        let objects =
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM sqlite_master WHERE name NOT IN ('grdb_migrations', 'sqlite_autoindex_grdb_migrations_1')")
+            ?? 0
         if objects == 0, db.configuration.readonly { throw LedgerError.missing(path) }
         guard application == applicationID || objects == 0 else { throw LedgerError.notALedger(path) }
         if !db.configuration.readonly { try keepLogFiles(db) }

@@ -46,8 +46,8 @@ public final class Ledger: Recorder {
     ///
     /// Blocks while it opens files, migrates and recovers: a step of starting up, not of serving.
     /// - Throws: `inUse` when another process writes there; `foreignOwner`, `writableByOthers` and `notAFile` when somebody
-    ///   else could have written there; `notALedger`, `newer` and `corrupt` when the file is not one this Plue can go on
-    ///   with; `diskFull`, `readOnly`, `notPermitted`, `locked`, `inputOutput`. The file is left as it was.
+    ///   else could have written there; `tampered` when somebody else did; `auditKey` when the log cannot be signed any more;
+    ///   `notALedger`, `newer` and `corrupt` when the file is not one this Plue can go on with; `diskFull`, `readOnly`, `notPermitted`, `locked`, `inputOutput`. The file is left as it was.
     public convenience init(
         directory: FilePath, retention: Retention = .standard, logger: Logger
     ) throws(LedgerError) {
@@ -64,14 +64,16 @@ public final class Ledger: Recorder {
         let path = state.database
         do {
             let pool = try Connection.writer(at: path, busyTimeout: busyTimeout)
+            // Before the first statement that writes: what somebody else left in the schema would run with it.
+            let format = try pool.writeWithoutTransaction { db in try Connection.checkSchema(of: db, at: path) }
             try DatabaseMigrator.ledger.migrate(pool)
-            let audit = try AuditLog(directory: state.path, logger: logger)
-            recovered = try pool.write { db in
-                audit.begin()
+            let audit: AuditLog
+            (audit, recovered) = try pool.write { db in
+                let audit = try AuditLog(continuing: path, in: db, wasMigrated: format < Connection.firstAudited, logger: logger)
                 let transaction = LedgerTransaction(db: db, path: path, audit: audit)
                 try transaction.beginAudit()
-                try transaction.auditEvent("opening")
-                return try transaction.recover()
+                try audit.open(in: db)
+                return (audit, try transaction.recover())
             }
             audit.committed()
             self.audit = audit
@@ -109,11 +111,15 @@ public final class Ledger: Recorder {
         // Last of all: the checkpoint still needs the right to write.
         defer { lock.release() }
         // The last word of the audit log. A disk that is full does not keep a process from ending.
-        try? pool.write { db in
+        try? pool.writeWithoutTransaction { db in
             audit.begin()
-            try LedgerTransaction(db: db, path: path, audit: audit).auditEvent("closing")
+            try db.inTransaction {
+                try LedgerTransaction(db: db, path: path, audit: audit).auditEvent("closing")
+                return .commit
+            }
+            // Still on the writer's queue, where no other transaction can come between.
+            audit.committed()
         }
-        audit.committed()
         let emptied = Result {
             try pool.writeWithoutTransaction { db in
                 // To 0 bytes, so that what was deleted is gone from the log, too. A reader elsewhere may be in the way:
@@ -122,6 +128,7 @@ public final class Ledger: Recorder {
             }
         }
         try pool.close()
+        audit.finish()
         do { try emptied.get() } catch DatabaseError.SQLITE_MISUSE { return }
     }
 
@@ -178,7 +185,9 @@ public final class Ledger: Recorder {
     public func restored(_ attempt: Int) async throws { try await write { try $0.restored(attempt) } }
 
     /// - Throws: ``LedgerError``.
-    public func pendingConfirmation() async throws -> Confirmation? { try await write { try $0.pendingConfirmation() } }
+    public func pendingConfirmation(of environment: EnvironmentName) async throws -> Confirmation? {
+        try await write { try $0.pendingConfirmation(of: environment) }
+    }
 
     /// - Throws: ``LedgerError``; then the version still waits.
     public func endConfirmation(of version: Int, by cause: Cause) async throws {
@@ -200,8 +209,38 @@ public final class Ledger: Recorder {
     /// - Throws: ``LedgerError``.
     public func heartbeat() async throws { try await note("heartbeat") }
 
+    /// The wall clock was set: times before and after cannot be compared.
+    /// - Parameter time: By how much, negative when it was set back.
+    /// - Throws: ``LedgerError``.
+    public func noteClockJump(of time: Duration) async throws {
+        try await note("clock-jump") { $0.add("milliseconds", Int(clamping: time.nanoseconds / 1_000_000)) }
+    }
+
+    /// What the log's checkpoints call it: `plue-3f2a9c11d0e45b67`.
+    public var auditOrigin: String { audit.origin }
+
+    /// Somebody is about to be shown a secret.
+    /// - Throws: ``LedgerError``; then nothing may be shown.
+    public func noteReveal(of key: SettingKey, by cause: Cause) async throws {
+        try await note("reveal") { entry in
+            entry.add(cause)
+            entry.add("key", key.description)
+        }
+    }
+
+    /// Keys were added, made active or retired.
+    /// - Throws: ``LedgerError``.
+    public func noteKeys(_ what: String, by cause: Cause) async throws {
+        try await note("keys") { entry in
+            entry.add(cause)
+            entry.add("keys", what)
+        }
+    }
+
     /// Something that is no change of the history.
-    func note(_ action: String) async throws { try await write { try $0.auditEvent(action) } }
+    func note(_ action: String, _ fields: @escaping @Sendable (inout AuditEntry) -> Void = { _ in }) async throws {
+        try await write { try $0.auditEvent(action, fields) }
+    }
 
     // MARK: Retention
 
@@ -209,7 +248,7 @@ public final class Ledger: Recorder {
     public func follow(_ retention: Retention) { self.retention.withLock { $0 = retention } }
 
     /// Applies the retention now; ages are measured against `now`. Happens by itself once in
-    /// ``PlueConfig/Retention/interval`` outcomes, measured against the newest one's time.
+    /// `Retention/interval` outcomes, measured against the newest one's time.
     /// - Throws: ``LedgerError``; then nothing was removed.
     public func prune(at now: Date) async throws {
         let retention = retention.withLock { $0 }
@@ -237,7 +276,7 @@ public final class Ledger: Recorder {
             })
     }
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (LedgerTransaction) throws -> Value
     ) async throws(LedgerError) -> Value {
         // GRDB's `asyncWrite`, on its own dispatch queue (see LedgerReader), and not its `async` write: that one gives a

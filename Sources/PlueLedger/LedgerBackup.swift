@@ -3,26 +3,43 @@ import GRDB
 import Logging
 public import SystemPackage
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A state directory in one file: the database, and the keys that belong to it.
 ///
 /// The file is an SQLite database of its own, 0600, with one table more that holds the other files. It has the signing key in it:
 /// keep it as carefully as the state directory.
 public enum LedgerBackup {
-    /// What is kept besides the database.
-    private static let companions = ["audit.key", "audit.pub", "audit.checkpoints", "fingerprint.key"]
+    /// What is kept besides the database, and how long it may be.
+    static let companions: [(name: String, mode: mode_t, limit: Int)] = [
+        ("audit.key", 0o600, 4096), ("audit.pub", 0o644, 4096), ("audit.checkpoints", 0o600, 64 * 1_048_576),
+        ("fingerprint.key", 0o600, 4096),
+    ]
+    static let table = "backup_file"
+    static let tableWords = "CREATE TABLE backup_file (name TEXT PRIMARY KEY, bytes BLOB NOT NULL)"
 
     /// Writes the state directory as it is at one moment, also while a daemon writes it.
     /// - Parameter file: Must not exist.
     /// - Throws: ``LedgerError``; then there is no file.
     public static func write(_ directory: FilePath, to file: FilePath) async throws {
-        let reader = try Ledger.reading(directory)
-        let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: Result { try copy(reader, directory, file) }) }
+        do {
+            try await blocking { try copy(Ledger.reading(directory), directory, file) }
+        } catch {
+            throw LedgerError(error, at: file)
         }
-        do { try result.get() } catch { throw LedgerError(error, at: file) }
     }
 
     private static func copy(_ reader: LedgerReader, _ directory: FilePath, _ file: FilePath) throws {
+        // Before the database: what is in it then covers every checkpoint that was kept by now.
+        let companions = try companions.compactMap { companion in
+            try StateFile.read(directory.appending(companion.name), limit: companion.limit).map { (companion.name, Data($0)) }
+        }
         // Made exclusively and by its final mode: nobody else may look into it at any time.
         do {
             try FileDescriptor.open(file, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite).close()
@@ -34,77 +51,67 @@ public enum LedgerBackup {
             try reader.database.backup(to: queue)
             try queue.writeWithoutTransaction { db in
                 // One file: no log beside it.
-                try db.execute(sql: "PRAGMA journal_mode = DELETE; CREATE TABLE backup_file (name TEXT PRIMARY KEY, bytes BLOB NOT NULL)")
-                for name in companions {
-                    guard let bytes = FileManager.default.contents(atPath: directory.appending(name).string) else { continue }
-                    try db.execute(sql: "INSERT INTO backup_file VALUES (?, ?)", arguments: [name, bytes])
+                try db.execute(sql: "PRAGMA journal_mode = DELETE; \(tableWords)")
+                for (name, bytes) in companions {
+                    try db.execute(sql: "INSERT INTO \(table) VALUES (?, ?)", arguments: [name, bytes])
                 }
             }
             try queue.close()
         } catch {
-            for suffix in ["", "-wal", "-shm", "-journal"] { unlink(file.string + suffix) }
+            Restoration.remove(file)
             throw error
         }
     }
 
+    /// What a restored history's audit log is to be.
+    public enum Log: Sendable {
+        /// The backup's, which goes on under its key.
+        case kept
+        /// A new one under a new key: the old one stays in the backup. Nothing of the history waits to be confirmed or put back then.
+        case new
+    }
+
+    /// What a backup holds, before any of it counts.
+    public struct Contents: Sendable {
+        /// A copy of the database, which nobody else knows of.
+        public let database: FilePath
+        /// As in `audit.pub`.
+        public let publicKey: String
+        /// As in `audit.checkpoints`.
+        public let checkpoints: String
+    }
+
     /// Makes a state directory from a backup. Numbers go on where the backup ends.
-    /// - Parameter directory: Must not hold a database.
-    /// - Throws: ``LedgerError``; then the directory is as it was.
-    public static func restore(_ file: FilePath, into directory: FilePath) async throws {
-        try unpack(file, into: directory)
-        // Opened once: it can be read from then on, and its audit log says that it was restored.
-        let ledger = try Ledger(directory: directory, logger: Logger(label: "plue.restore") { _ in SwiftLogNoOpLogHandler() })
+    ///
+    /// The copy and where it came from are then two logs under one key, which differ from the entry `restoring` on: end the other one.
+    /// - Parameters:
+    ///   - directory: Must not hold a database.
+    ///   - examine: Looks at the contents, when the log is kept, and throws when they are not to be trusted.
+    /// - Throws: ``LedgerError``, or what `examine` throws; then the directory holds no database, and no key that it did not hold.
+    public static func restore(
+        _ file: FilePath, into directory: FilePath, log: Log = .kept, examine: @Sendable (Contents) async throws -> Void
+    ) async throws {
+        let restoration = try await blocking { try Restoration(of: file, into: directory, log) }
+        do {
+            if let contents = restoration.contents { try await examine(contents) }
+            try await blocking { try restoration.install() }
+        } catch {
+            restoration.giveUp()
+            throw error
+        }
+        // Opened once: its audit log says that it was restored.
+        let ledger = try await blocking {
+            try Ledger(directory: directory, logger: Logger(label: "plue.restore") { _ in SwiftLogNoOpLogHandler() })
+        }
         try await ledger.note("restoring")
         try await ledger.close()
     }
 
-    private static func unpack(_ file: FilePath, into directory: FilePath) throws {
-        let state = try StateDirectory.prepared(at: directory)
-        let lock = try WriterLock(at: state.lock, in: state.path)
-        defer { lock.release() }
-        guard status(of: state.database) == nil else { throw LedgerError.occupied(state.path) }
-        let temporary = state.path.appending("plue.db.restoring")
-        unlink(temporary.string)
-        defer { unlink(temporary.string) }
-        do {
-            let companions = try unpack(file, to: temporary)
-            for (name, bytes) in companions {
-                let path = state.path.appending(name)
-                let permissions: FilePermissions = name == "audit.pub" ? [.ownerReadWrite, .groupRead, .otherRead] : .ownerReadWrite
-                let target = try FileDescriptor.open(path, .writeOnly, options: [.create, .truncate], permissions: permissions)
-                _ = try target.closeAfter { try target.writeAll(bytes) }
-            }
-            // Last: a directory with a database has everything.
-            guard rename(temporary.string, state.database.string) == 0 else { throw LedgerError(errno: errno, at: state.database) }
-        } catch let error as Errno {
-            throw LedgerError(errno: error.rawValue, at: state.path)
-        } catch {
-            throw LedgerError(error, at: file)
+    /// Away from the cooperative pool, whose threads nothing may block.
+    private static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: Result { try body() }) }
         }
-    }
-
-    /// Copies the database out of a backup, whole or not at all.
-    private static func unpack(_ file: FilePath, to temporary: FilePath) throws -> [(String, [UInt8])] {
-        guard status(of: file) != nil else { throw LedgerError.missing(file) }
-        try FileDescriptor.open(temporary, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite).close()
-        var configuration = Configuration()
-        configuration.readonly = true
-        let source = try DatabaseQueue(path: file.string, configuration: configuration)
-        let target = try DatabaseQueue(path: temporary.string)
-        try source.backup(to: target)
-        try source.close()
-        let companions = try target.writeWithoutTransaction { db -> [(String, [UInt8])] in
-            guard try Int.fetchOne(db, sql: "PRAGMA application_id") == Connection.applicationID,
-                try String.fetchOne(db, sql: "PRAGMA quick_check(1)") == "ok", try db.tableExists("backup_file")
-            else { throw LedgerError.notALedger(file) }
-            let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            guard format <= Connection.format else { throw LedgerError.newer(file, format: format, known: Connection.format) }
-            let rows = try Row.fetchAll(db, sql: "SELECT name, bytes FROM backup_file")
-            let found = try rows.map { (try $0.value("name") as String, Array(try $0.value("bytes") as Data)) }
-            try db.execute(sql: "DROP TABLE backup_file")
-            return found.filter { Self.companions.contains($0.0) }
-        }
-        try target.close()
-        return companions
+        return try result.get()
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+public import PlueConfig
 public import SystemPackage
 
 /// What can go wrong with the ledger. Every case has its own way out, and ``description`` names it.
@@ -12,7 +13,7 @@ public enum LedgerError: Error, Hashable, Sendable {
     case inUse(directory: FilePath, pid: Int32?)
     /// Nothing is recorded here: there is no database (only when reading; a writer makes one).
     case missing(FilePath)
-    /// The database was put here by hand and no Plue has opened it for writing yet, so it cannot be read without creating files.
+    /// The database was put here by hand, its log file included, so that it cannot be read without creating another file.
     case unprepared(FilePath)
     /// The directory or a file in it belongs to another user.
     case foreignOwner(FilePath, uid: UInt32)
@@ -25,6 +26,12 @@ public enum LedgerError: Error, Hashable, Sendable {
     /// A newer Plue wrote the database.
     case newer(FilePath, format: Int, known: Int)
 
+    /// The database is not what was written and signed: somebody else has worked on it. Nothing is written on top of that.
+    case tampered(FilePath, reason: String)
+    /// The key that the audit log is signed with is missing, or is not that key.
+    case auditKey(FilePath, reason: String)
+    /// A backup without the key that its audit log is signed with.
+    case withoutAuditKey(FilePath)
     /// There is a database already where a backup is to be restored.
     case occupied(FilePath)
     /// The file that a backup is to be written to exists.
@@ -53,13 +60,13 @@ public enum LedgerError: Error, Hashable, Sendable {
     case closed
 }
 
-extension LedgerError: CustomStringConvertible {
+extension LedgerError: TellableError {
     /// One sentence that says what is wrong, and one that says the way out.
     public var description: String {
         switch self {
         case .inUse(let directory, let pid):
             let who = pid.map { " (pid \($0))" } ?? ""
-            return "another plue is using this state directory: \(directory)\(who); stop it, or choose another with --state-dir"
+            return "another plue is using this state directory: \(directory)\(who); try again when it is done, or stop it"
         case .exists(let path):
             return "\(path) exists already; name another file, or move that one away"
         case .occupied(let directory):
@@ -81,6 +88,15 @@ extension LedgerError: CustomStringConvertible {
                 + "use that Plue, or restore a backup with 'plue restore'"
         case .corrupt(let path, let reason):
             return "\(path) is damaged (\(reason)); restore a backup with 'plue restore'"
+        case .tampered(let path, let reason):
+            return "\(path) is not what was written and signed (\(reason)); nothing is written to it any more: "
+                + "look with 'plue audit verify', then restore a backup with 'plue restore'"
+        case .auditKey(let path, let reason):
+            return "\(path) \(reason), and the audit log is signed with it; put it back from a backup, or begin a new log "
+                + "in another state directory: 'plue backup FILE', then 'plue restore FILE --new-audit-log --state-dir DIR'"
+        case .withoutAuditKey(let path):
+            return "\(path) does not hold the key that its audit log is signed with; "
+                + "'plue restore --new-audit-log' keeps the history and begins a new log"
         case .diskFull(let path):
             return "no space left for \(path); free some and try again, nothing recorded before is lost"
         case .readOnly(let path):
@@ -105,6 +121,7 @@ extension LedgerError {
         switch error {
         case let error as LedgerError: self = error
         case let error as DatabaseError: self = Self.sqlite(error, at: path)
+        case let code as Errno: self = LedgerError(errno: code.rawValue, at: path)
         // GRDB's own row decoding: a column holds what no Plue writes.
         case is RowDecodingError: self = .corrupt(path, reason: "a row holds what no Plue writes")
         default: self = .inputOutput(path, reason: String(describing: type(of: error)))

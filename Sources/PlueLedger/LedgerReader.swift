@@ -13,7 +13,7 @@ public struct LedgerReader: Sendable {
     // cooperative pool each blocked thread is one of a fixed few that everything else in the process shares.
     let database: any DatabaseReader
 
-    /// What is kept, newest first, as ``PlueConfig/Recorder/history(_:)`` says.
+    /// What is kept, newest first, as `Recorder/history(_:)` says.
     /// - Throws: ``LedgerError``; `CancellationError` when the task is cancelled.
     public func history(_ query: HistoryQuery) async throws -> HistoryPage {
         try await read { try $0.history(query) }
@@ -36,16 +36,16 @@ public struct LedgerReader: Sendable {
     /// The version since which a document has held what it holds in the newest version, as far as `isSame` looks at it.
     ///
     /// Goes back through the versions of one environment, reading each text of the document once. `nil` when the newest version
-    /// holds something else, or nothing older is kept that holds something else and the log of versions was pruned.
+    /// holds something else.
     /// - Parameter isSame: Given the document's bytes, `nil` where it does not exist.
     /// - Throws: ``LedgerError``; `CancellationError`.
     public func since(
         _ document: String, in environment: EnvironmentName, where isSame: @escaping @Sendable ([UInt8]?) -> Bool
-    ) async throws -> HistoryPage.Entry? {
+    ) async throws -> ValueBeginning? {
         try await read { try $0.since(document, in: environment, where: isSame) }
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (LedgerTransaction) throws -> Value
     ) async throws -> Value {
         do {
@@ -63,14 +63,17 @@ extension Ledger {
     /// daemon has under way is shown as under way.
     ///
     /// Blocks while it opens the file.
-    /// - Throws: `missing` when nothing is recorded there; `unprepared` for a restored database no Plue has opened yet;
+    /// - Throws: `missing` when nothing is recorded there; `unprepared` when the newest commits are in a log file that could only be read by making another;
     ///   otherwise as ``Ledger/init(directory:retention:logger:)``.
     public static func reading(_ directory: FilePath) throws(LedgerError) -> LedgerReader {
         let state = try StateDirectory.existing(at: directory)
         // SQLite would make a missing one, whatever the flags say.
-        guard state.sidecars.allSatisfy({ status(of: $0) != nil }) else { throw .unprepared(state.database) }
+        let isPrepared = state.sidecars.allSatisfy { status(of: $0) != nil }
+        // Other tools remove them when they close a database. A writer has them open as long as it lives.
+        let isWhole = status(of: state.log).map { $0.st_size == 0 } ?? true
+        guard isPrepared || isWhole else { throw .unprepared(state.database) }
         do {
-            let queue = try Connection.reader(at: state.database, busyTimeout: Ledger.busyTimeout)
+            let queue = try Connection.reader(at: state.database, isImmutable: !isPrepared, busyTimeout: Ledger.busyTimeout)
             return LedgerReader(path: state.database, database: queue)
         } catch {
             throw LedgerError(error, at: state.database)

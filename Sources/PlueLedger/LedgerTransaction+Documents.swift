@@ -33,10 +33,8 @@ extension LedgerTransaction {
     func changes(from before: Tree?, to after: Tree?) throws -> [DocumentChange] {
         guard let before, let after, before.leaves.count == after.leaves.count else { throw corrupt("what was written is unreadable") }
         return try zip(before.leaves, after.leaves).map { before, after in
-            let name = try db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?")
-            guard let text = try String.fetchOne(name, arguments: [before.name]) else { throw corrupt("a document's name is gone") }
-            return DocumentChange(
-                name: text, before: before.document == 0 ? nil : try bytes(of: before.document),
+            DocumentChange(
+                name: try documentName(before.name), before: before.document == 0 ? nil : try bytes(of: before.document),
                 after: after.document == 0 ? nil : try bytes(of: after.document))
         }
     }
@@ -44,9 +42,7 @@ extension LedgerTransaction {
     /// The documents a tree names, as they were written.
     func documents(in tree: Tree) throws -> [StoredDocument] {
         try tree.leaves.map { leaf in
-            let name = try db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?")
-            guard let text = try String.fetchOne(name, arguments: [leaf.name]) else { throw corrupt("a document's name is gone") }
-            return StoredDocument(name: text, bytes: try bytes(of: leaf.document))
+            StoredDocument(name: try documentName(leaf.name), bytes: try bytes(of: leaf.document))
         }
     }
 
@@ -78,24 +74,50 @@ extension LedgerTransaction {
 
     private func store(_ bytes: [UInt8], near older: Int64?) throws -> Int64 {
         let digest = Data(SHA256.hash(data: bytes))
-        let known = try db.cachedStatement(sql: "SELECT id FROM document WHERE sha256 = ?")
-        if let id = try Int64.fetchOne(known, arguments: [digest]) { return id }
+        if let id = try value(Int64.self, "SELECT id FROM document WHERE sha256 = ?", [digest]) {
+            known.digests[id] = digest
+            return id
+        }
         let insert = try db.cachedStatement(
             sql: "INSERT INTO document (sha256, base, depth, head, tail, bytes) VALUES (?, ?, ?, ?, ?, ?)")
-        if let older, let depth = try Int.fetchOne(db, sql: "SELECT depth FROM document WHERE id = ?", arguments: [older]),
+        if let older, let depth = try value(Int.self, "SELECT depth FROM document WHERE id = ?", [older]),
             depth < DocumentDelta.longestChain, let delta = DocumentDelta(from: try self.bytes(of: older), to: bytes)
         {
             try insert.execute(arguments: [digest, older, depth + 1, delta.head, delta.tail, Data(delta.middle)])
         } else {
             try insert.execute(arguments: [digest, nil, 0, nil, nil, Data(bytes)])
         }
+        known.digests[db.lastInsertedRowID] = digest
         return db.lastInsertedRowID
     }
 
     private func nameID(_ text: String) throws -> Int64 {
-        let known = try db.cachedStatement(sql: "SELECT id FROM name WHERE text = ?")
-        if let id = try Int64.fetchOne(known, arguments: [text]) { return id }
-        try db.execute(sql: "INSERT INTO name (text) VALUES (?)", arguments: [text])
-        return db.lastInsertedRowID
+        let id: Int64
+        if let stored = try value(Int64.self, "SELECT id FROM name WHERE text = ?", [text]) {
+            id = stored
+        } else {
+            try run("INSERT INTO name (text) VALUES (?)", [text])
+            id = db.lastInsertedRowID
+        }
+        known.names[id] = text
+        return id
+    }
+
+    func documentName(_ id: Int64) throws -> String {
+        if let text = known.names[id] { return text }
+        guard let text = try value(String.self, "SELECT text FROM name WHERE id = ?", [id]) else {
+            throw corrupt("a document's name is gone")
+        }
+        known.names[id] = text
+        return text
+    }
+
+    func digest(of document: Int64) throws -> Data {
+        if let digest = known.digests[document] { return digest }
+        guard let digest = try value(Data.self, "SELECT sha256 FROM document WHERE id = ?", [document]) else {
+            throw corrupt("a document is gone")
+        }
+        known.digests[document] = digest
+        return digest
     }
 }

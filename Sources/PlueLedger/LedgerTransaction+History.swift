@@ -17,8 +17,11 @@ extension LedgerTransaction {
         let limit = query.pageSize
         // Along the primary key, backwards: a page costs its own rows, however long the history is.
         let page = try entries(
-            "WHERE id < ? \(query.includesRejected ? "" : "AND version IS NOT NULL") ORDER BY id DESC LIMIT ?",
-            [query.before ?? .max, limit + 1])
+            """
+            WHERE id < ? \(query.includesRejected ? "" : "AND version IS NOT NULL") \(query.environment == nil ? "" : "AND environment = ?")
+            ORDER BY id DESC LIMIT ?
+            """,
+            [query.before ?? .max] + (query.environment.map { [$0.rawValue] } ?? []) + [limit + 1])
         return HistoryPage(page: page, limit: limit)
     }
 
@@ -27,11 +30,11 @@ extension LedgerTransaction {
     func newest() throws -> HistoryPage.Entry? { try entries("ORDER BY id DESC LIMIT 1", []).first }
 
     func tree(ofVersion number: Int) throws -> Tree? {
-        try tree(try Data.fetchOne(db, sql: "SELECT tree FROM attempt WHERE version = ?", arguments: [number]))
+        try tree(try value(Data.self, "SELECT tree FROM attempt WHERE version = ?", [number]))
     }
 
     func tree(ofAttempt id: Int) throws -> Tree? {
-        try tree(try Data.fetchOne(db, sql: "SELECT tree FROM attempt WHERE id = ?", arguments: [id]))
+        try tree(try value(Data.self, "SELECT tree FROM attempt WHERE id = ?", [id]))
     }
 
     func tree(_ packed: Data?) throws -> Tree? {

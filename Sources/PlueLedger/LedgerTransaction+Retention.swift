@@ -21,7 +21,8 @@ extension LedgerTransaction {
         guard let newest = try Int.fetchOne(db, sql: "SELECT max(version) FROM attempt"), newest > retention.versions
         else { return [] }
         // What may have to come back stays, and so does what is newer.
-        let fallback = try pendingConfirmation()?.fallback ?? .max
+        let waiting = "SELECT min(fallback) FROM attempt WHERE confirm_by IS NOT NULL AND version IS NOT NULL"
+        let fallback = try Int.fetchOne(db, sql: waiting) ?? .max
         // Kept numbers have no holes, so this is all but the newest `versions`.
         let rows = try Row.fetchCursor(
             db, sql: "SELECT id, at FROM attempt WHERE version <= ? ORDER BY version",
@@ -35,7 +36,8 @@ extension LedgerTransaction {
         let refused = "FROM attempt WHERE version IS NULL AND outcome IS NOT NULL"
         return try Int64.fetchAll(
             db, sql: "SELECT id \(refused) ORDER BY id DESC LIMIT -1 OFFSET ?", arguments: [retention.refusals])
-            + Int64.fetchAll(db, sql: "SELECT id \(refused) AND coalesce(last_at, at) < ?", arguments: [cutoff])
+            // By when it was first met, which the audit log binds; whoever can set the last time cannot have it removed.
+            + Int64.fetchAll(db, sql: "SELECT id \(refused) AND at < ?", arguments: [cutoff])
     }
 
     /// One pass over the kept trees: reference counts would cost every commit a write for each of its documents.

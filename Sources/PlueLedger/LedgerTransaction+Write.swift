@@ -30,7 +30,7 @@ extension LedgerTransaction {
         var number: Int?
         if conclusion.outcome == .committed {
             // Without gaps: the newest version is never pruned, and a number exists only together with its outcome.
-            let newest = try Int.fetchOne(db, sql: "SELECT max(version) FROM attempt") ?? 0
+            let newest = try value(Int.self, "SELECT max(version) FROM attempt") ?? 0
             guard (0..<Int.max).contains(newest) else { throw corrupt("a version has the number \(newest)") }
             number = newest + 1
         }
@@ -41,8 +41,14 @@ extension LedgerTransaction {
                 WHERE id = ? AND outcome IS NULL
                 """)
         if number != nil {
-            // A version that follows takes over: whoever asked for it knew that the one before it waits.
-            try db.execute(sql: "UPDATE attempt SET confirm_by = NULL WHERE confirm_by IS NOT NULL AND version IS NOT NULL")
+            // A version that follows takes over: whoever asked for it knew that the one before it waits, and what was not put
+            // back before it is part of it, or was overwritten by it.
+            try run(
+                """
+                UPDATE attempt SET confirm_by = NULL WHERE confirm_by IS NOT NULL AND version IS NOT NULL
+                    AND environment = (SELECT environment FROM attempt WHERE id = ?)
+                """, [conclusion.id])
+            try run("UPDATE attempt SET unrestored = 0 WHERE unrestored AND id < ?", [conclusion.id])
         }
         try statement.execute(arguments: [
             conclusion.outcome.rawValue, number, conclusion.phase.rawValue, conclusion.duration.nanoseconds,
@@ -61,6 +67,8 @@ extension LedgerTransaction {
             try db.execute(
                 sql: "UPDATE attempt SET times = times + 1, last_at = ? WHERE id = ?",
                 arguments: [attempt.at.timeIntervalSinceReferenceDate, last.attempt.id])
+            let times = try Int.fetchOne(db, sql: "SELECT times FROM attempt WHERE id = ?", arguments: [last.attempt.id])
+            try auditRepetition(last.attempt.id, times: times ?? 1)
             return
         }
         let statement = try db.cachedStatement(
@@ -82,7 +90,11 @@ extension LedgerTransaction {
 
     func unfinishedWrites() throws -> [UnfinishedWrite] {
         let rows = try Row.fetchAll(
-            db, sql: "SELECT id, replaced, written FROM attempt WHERE unrestored AND outcome IS NOT NULL ORDER BY id")
+            db,
+            sql: """
+                SELECT id, replaced, written FROM attempt WHERE unrestored AND outcome IS NOT NULL
+                    AND id > (SELECT coalesce(max(id), 0) FROM attempt WHERE version IS NOT NULL) ORDER BY id
+                """)
         return try rows.map { row in
             UnfinishedWrite(
                 attempt: try row.value("id"),
@@ -92,15 +104,16 @@ extension LedgerTransaction {
 
     func restored(_ attempt: Int) throws {
         try db.execute(sql: "UPDATE attempt SET unrestored = 0 WHERE id = ?", arguments: [attempt])
+        try auditRestored(attempt)
     }
 
-    func pendingConfirmation() throws -> Confirmation? {
+    func pendingConfirmation(of environment: EnvironmentName) throws -> Confirmation? {
         let row = try Row.fetchOne(
             db,
             sql: """
                 SELECT version, fallback, confirm_by FROM attempt WHERE confirm_by IS NOT NULL AND version IS NOT NULL
-                ORDER BY id DESC LIMIT 1
-                """)
+                    AND environment = ? ORDER BY id DESC LIMIT 1
+                """, arguments: [environment.rawValue])
         return try row.map { row in
             Confirmation(
                 version: try row.value("version"), fallback: try row.value("fallback"),

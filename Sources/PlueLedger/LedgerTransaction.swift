@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import SystemPackage
 
@@ -11,8 +12,29 @@ struct LedgerTransaction {
     let path: FilePath
     /// Where what changes is told; `nil` for a transaction that only reads.
     var audit: AuditLog?
+    /// What names and documents were found to be in this transaction.
+    let known = KnownRows()
 
     func corrupt(_ reason: String) -> LedgerError { .corrupt(path, reason: reason) }
+}
+
+/// The names and digests of a tree are asked for by each of its entries; nothing changes them inside one transaction.
+final class KnownRows {
+    var names: [Int64: String] = [:]
+    var digests: [Int64: Data] = [:]
+}
+
+extension LedgerTransaction {
+    /// The first value of the first row, by a statement that is prepared once for the connection.
+    func value<Value: DatabaseValueConvertible & StatementColumnConvertible>(
+        _ type: Value.Type, _ sql: String, _ arguments: StatementArguments = []
+    ) throws -> Value? {
+        try Value.fetchOne(db.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func run(_ sql: String, _ arguments: StatementArguments = []) throws {
+        try db.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
 }
 
 extension Row {

@@ -88,12 +88,45 @@ extension DatabaseMigrator {
                         size     INTEGER NOT NULL,
                         frontier BLOB NOT NULL
                     );
-                    -- Signed roots, by how many entries they cover.
+                    -- Signed roots, by how many entries they cover; frontier is the right edge the tree had then, from which it
+                    -- can be grown again without a look at all the entries before.
                     CREATE TABLE audit_checkpoint (
-                        size INTEGER PRIMARY KEY,
-                        note TEXT NOT NULL
+                        size     INTEGER PRIMARY KEY,
+                        note     TEXT NOT NULL,
+                        frontier BLOB NOT NULL
                     );
                     PRAGMA user_version = 3;
+                    """)
+        }
+        migrator.registerMigration("4: access") { db in
+            try db.execute(
+                sql: """
+                    -- API tokens. Of a token itself there is only the SHA-256: it has 256 random bits, so nothing slower is needed.
+                    -- used_at says when, to the minute; everything else is bound by the token's entry in the audit log.
+                    CREATE TABLE token (
+                        name       TEXT NOT NULL PRIMARY KEY,
+                        sha256     BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+                        role       TEXT NOT NULL,
+                        sections   TEXT,
+                        made_by    TEXT NOT NULL,
+                        made_at    REAL NOT NULL,
+                        expires_at REAL,
+                        used_at    REAL
+                    );
+                    -- Changes that wait for somebody else's approval, as they were asked for and as they were planned.
+                    CREATE TABLE proposal (
+                        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+                        hash        TEXT NOT NULL,
+                        environment TEXT NOT NULL,
+                        version     INTEGER NOT NULL,
+                        actor       TEXT NOT NULL,
+                        reason      TEXT NOT NULL,
+                        at          REAL NOT NULL,
+                        expires_at  REAL NOT NULL,
+                        change      TEXT NOT NULL,
+                        plan        TEXT NOT NULL
+                    );
+                    PRAGMA user_version = 4;
                     """)
         }
         return migrator

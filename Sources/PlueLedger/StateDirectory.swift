@@ -18,7 +18,9 @@ struct StateDirectory: Sendable {
     let path: FilePath
     var database: FilePath { path.appending("plue.db") }
     var lock: FilePath { path.appending("plue.lock") }
-    var sidecars: [FilePath] { ["plue.db-wal", "plue.db-shm"].map { path.appending($0) } }
+    /// Where the newest commits are until they are moved into the database.
+    var log: FilePath { path.appending("plue.db-wal") }
+    var sidecars: [FilePath] { [log, path.appending("plue.db-shm")] }
 
     /// For a writer: makes the directory (0700) when it is not there, and checks it when it is.
     static func prepared(at path: FilePath) throws(LedgerError) -> StateDirectory {
@@ -105,7 +107,7 @@ func status(of path: FilePath) -> stat? {
 }
 
 /// Makes names created in a directory durable.
-private func syncNames(in directory: FilePath) throws(LedgerError) {
+func syncNames(in directory: FilePath) throws(LedgerError) {
     let path = directory.isEmpty ? "." : directory.string
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw LedgerError(errno: errno, at: directory) }

@@ -17,11 +17,22 @@ import Musl
 final class WriterLock: Sendable {
     private let descriptor: Mutex<CInt?>
 
+    /// How long somebody else's lock is waited for.
+    private static let patience: Duration = .seconds(2)
+
     init(at path: FilePath, in directory: FilePath) throws(LedgerError) {
         // CLOEXEC: a daemon started by a service must not inherit the right to write.
         let descriptor = open(path.string, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw LedgerError(errno: errno, at: path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let deadline = ContinuousClock.now + Self.patience
+        var isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        // Another command is done in a moment; and a child that this process forked holds what was released here until it
+        // becomes another program.
+        while !isHeld, errno == EWOULDBLOCK, ContinuousClock.now < deadline {
+            usleep(20_000)
+            isHeld = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        }
+        guard isHeld else {
             let code = errno
             let pid = Self.pid(in: descriptor)
             close(descriptor)

@@ -6,7 +6,7 @@ public import PlueConfig
 /// ```swift
 /// @Test func schema() throws { try expectConsistent(AppSettings.self) }
 /// ```
-/// - Throws: ``ConfigurationError/contradictorySchema(_:)`` with a sentence for each contradiction.
+/// - Throws: `ConfigurationError.contradictorySchema` with a sentence for each contradiction.
 public func expectConsistent<Root: Settings>(_: Root.Type) throws(ConfigurationError) {
     guard Root.schema.contradictions.isEmpty else { throw .contradictorySchema(Root.schema.contradictions) }
 }

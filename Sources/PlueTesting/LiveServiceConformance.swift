@@ -1,6 +1,6 @@
 public import PlueConfig
 
-/// What every ``PlueConfig/LiveService`` must do, as checks that throw: usable from any test framework.
+/// What every `LiveService` must do, as checks that throw: usable from any test framework.
 ///
 /// ```swift
 /// let subject = LiveServiceConformance(good: [first, second], impossible: taken) { settings in
@@ -47,7 +47,9 @@ public struct LiveServiceConformance<Settings: Sendable>: Sendable {
 
     /// A promise that is not kept.
     public struct Failure: Error, CustomStringConvertible {
+        /// The promise that was not kept.
         public let check: String
+        /// What happened in its stead.
         public let found: String
         public var description: String { "not kept: \(check) (\(found))" }
     }

@@ -1,7 +1,7 @@
 import Foundation
 public import PlueConfig
 
-/// What every ``PlueConfig/Recorder`` must do, as checks that throw: usable from any test framework.
+/// What every `Recorder` must do, as checks that throw: usable from any test framework.
 ///
 /// ```swift
 /// @Test(arguments: RecorderConformance.checks)
@@ -27,7 +27,9 @@ public enum RecorderConformance {
 
     /// A promise that is not kept.
     public struct Failure: Error, CustomStringConvertible {
+        /// The promise that was not kept.
         public let check: String
+        /// What happened in its stead.
         public let found: String
         public var description: String { "not kept: \(check) (\(found))" }
     }
@@ -138,24 +140,49 @@ public enum RecorderConformance {
             try await recorder.restored(degraded)
             try expect(try await recorder.unfinishedWrites().isEmpty, "one that was put back since")
         },
+        Check(name: "a version that follows settles what was unfinished before it") { recorder in
+            var intent = Sample.intent(1)
+            intent.writes = [DocumentChange(name: "production.ini", before: Array("old".utf8), after: Array("new".utf8))]
+            let degraded = try await recorder.intend(intent)
+            var conclusion = Sample.conclusion(degraded, .degraded, problem: "no")
+            conclusion.isRestored = false
+            _ = try await recorder.conclude(conclusion)
+            _ = try await recorder.intend(intent)
+            let committed = try await recorder.intend(intent)
+            _ = try await recorder.conclude(Sample.conclusion(committed, .committed))
+            try expect(try await recorder.unfinishedWrites().isEmpty, "one that a version followed")
+        },
+        Check(name: "environments wait for their own confirmations") { recorder in
+            func commit(_ number: Int, _ environment: EnvironmentName, _ confirmation: (deadline: Date, fallback: Int)?) async throws {
+                var intent = Sample.intent(number)
+                intent.environment = environment
+                intent.confirmation = confirmation
+                let id = try await recorder.intend(intent)
+                _ = try await recorder.conclude(Sample.conclusion(id, .committed))
+            }
+            try await commit(1, .production, (Sample.date(100), 1))
+            try await commit(2, .staging, nil)
+            try expect(try await recorder.pendingConfirmation(of: .production)?.version == 1, "another environment took its place")
+            try expect(try await recorder.pendingConfirmation(of: .staging) == nil, "it waits in another environment")
+        },
         Check(name: "a version waits until it is confirmed or another is committed") { recorder in
-            try expect(try await recorder.pendingConfirmation() == nil, "something to confirm")
+            try expect(try await recorder.pendingConfirmation(of: .production) == nil, "something to confirm")
             func commit(_ number: Int, _ confirmation: (deadline: Date, fallback: Int)? = nil) async throws {
                 var intent = Sample.intent(number)
                 intent.confirmation = confirmation
                 let id = try await recorder.intend(intent)
-                try expect(try await recorder.pendingConfirmation()?.version != number, "one that is not committed waits")
+                try expect(try await recorder.pendingConfirmation(of: .production)?.version != number, "one that is not committed waits")
                 _ = try await recorder.conclude(Sample.conclusion(id, .committed))
             }
             try await commit(1)
             try await commit(2, (Sample.date(100), 1))
-            let waiting = try await recorder.pendingConfirmation()
+            let waiting = try await recorder.pendingConfirmation(of: .production)
             try expect(waiting == Confirmation(version: 2, fallback: 1, deadline: Sample.date(100)), "\(String(describing: waiting))")
             try await recorder.endConfirmation(of: 2, by: Cause(.api, actor: "unix:0"))
-            try expect(try await recorder.pendingConfirmation() == nil, "it waits after it was confirmed")
+            try expect(try await recorder.pendingConfirmation(of: .production) == nil, "it waits after it was confirmed")
             try await commit(3, (Sample.date(100), 2))
             try await commit(4)
-            try expect(try await recorder.pendingConfirmation() == nil, "it waits after another took its place")
+            try expect(try await recorder.pendingConfirmation(of: .production) == nil, "it waits after another took its place")
         },
         Check(name: "documents come back byte for byte and in order, for every version") { recorder in
             var trees: [[StoredDocument]] = []

@@ -52,7 +52,7 @@ struct CrashSubject {
             if random.next() % 4 == 0, manager.snapshot.version > 2 {
                 // Some of these bring back what runs already.
                 let version = 1 + Int(random.next() % UInt64(manager.snapshot.version))
-                outcome = try await manager.rollback(to: version)
+                outcome = try await manager.rollback(to: version, replacesPending: true)
             } else {
                 let confirm: Duration? = random.next() % 8 == 0 ? .seconds(3600) : nil
                 var request = ChangeRequest(
@@ -143,7 +143,9 @@ struct KillingRecorder: Recorder {
     func documents(of version: Int) async throws -> [StoredDocument]? { try await ledger.documents(of: version) }
     func unfinishedWrites() async throws -> [UnfinishedWrite] { try await ledger.unfinishedWrites() }
     func restored(_ attempt: Int) async throws { try await ledger.restored(attempt) }
-    func pendingConfirmation() async throws -> Confirmation? { try await ledger.pendingConfirmation() }
+    func pendingConfirmation(of environment: EnvironmentName) async throws -> Confirmation? {
+        try await ledger.pendingConfirmation(of: environment)
+    }
     func endConfirmation(of version: Int, by cause: Cause) async throws { try await ledger.endConfirmation(of: version, by: cause) }
 }
 

@@ -46,7 +46,7 @@ import Testing
 }
 
 /// A transcript in steps.
-private struct Transcript {
+struct Transcript {
     enum Step {
         /// A comment or an empty line between steps.
         case text(String)

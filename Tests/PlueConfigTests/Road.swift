@@ -12,6 +12,7 @@ struct Road<Root: Settings> {
     var overrides: [String] = []
     var files: any FileAccess = MemoryFiles()
     var secrets: [String: String] = [:]
+    var keys: SecretKeys?
 
     init(
         _: Root.Type, _ texts: [String: String], environment: EnvironmentName = .development, variables: [String: String] = [:],
@@ -26,7 +27,9 @@ struct Road<Root: Settings> {
     func plan(beside running: Planned<Root>? = nil) throws -> Planned<Root> {
         var candidate = Candidate(
             environment: environment, texts: texts, variables: variables, overrides: try overrides.map { try Override(argument: $0) })
+        candidate.keys = keys
         for (path, text) in secrets { candidate.secretFiles[.init(path)] = .success(text) }
+        candidate.readWatchedFiles(by: Root.schema.model, files)
         let pipeline = Pipeline(schema: Root.schema, model: Root.schema.model, services: ServiceSet<Root>(), files: files)
         return try pipeline.plan(candidate, beside: running?.snapshot)
     }

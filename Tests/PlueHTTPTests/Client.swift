@@ -7,9 +7,16 @@ import Darwin
 import Glibc
 #endif
 
+/// A socket's type. No program that another test starts meanwhile is to have it too: it would keep a port, or a connection open.
+let streamSocket = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+
 /// A connection as a client has it: nothing but a socket, so that a test sees every byte, every close, and every reset.
+///
+/// Over TLS the socket's other end is `openssl s_client`, a client nobody here wrote.
 final class Client: Sendable {
     private let descriptor: Int32
+    /// What does the TLS of the connection.
+    let process: Process?
     /// What was read beyond the last response.
     private let rest = Mutex([UInt8]())
 
@@ -33,8 +40,15 @@ final class Client: Sendable {
         var isLast: Bool { headers["connection"]?.lowercased() == "close" }
     }
 
-    private init(_ descriptor: Int32) { self.descriptor = descriptor }
-    deinit { close(descriptor) }
+    private init(_ descriptor: Int32, through process: Process? = nil) {
+        self.descriptor = descriptor
+        self.process = process
+    }
+
+    deinit {
+        close(descriptor)
+        if let process, process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
 
     // MARK: - Connecting
 
@@ -53,14 +67,39 @@ final class Client: Sendable {
         return try await connect(AF_UNIX, address)
     }
 
+    /// Connects by TLS; a handshake that fails shows as the end of the connection.
+    /// - Parameter arguments: More for `openssl s_client`.
+    static func connect(tls port: Int, on host: String = "127.0.0.1", _ arguments: [String] = []) async throws -> Client {
+        try await blocking {
+            var ends: [Int32] = [0, 0]
+            guard socketpair(AF_UNIX, streamSocket, 0, &ends) == 0 else { throw Failure("socketpair") }
+            let theirs = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/openssl")
+            process.arguments = ["s_client", "-quiet", "-no_ign_eof", "-connect", "\(host):\(port)"] + arguments
+            process.standardInput = theirs
+            process.standardOutput = theirs
+            process.standardError = FileHandle.nullDevice
+            let client = Client(ends[0], through: process)
+            client.limitPatience()
+            try process.run()
+            try theirs.close()
+            return client
+        }
+    }
+
+    private func limitPatience() {
+        var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     private static func connect<Address: BitwiseCopyable & Sendable>(_ family: Int32, _ address: Address) async throws -> Client {
         try await blocking {
-            let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(family, streamSocket, 0)
             guard descriptor >= 0 else { throw Failure("socket") }
             let client = Client(descriptor)
-            var limit = timeval(tv_sec: patience, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            client.limitPatience()
             let result = withUnsafeBytes(of: address) { bytes in
                 Glibc.connect(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
             }
@@ -71,9 +110,11 @@ final class Client: Sendable {
 
     // MARK: - Talking
 
-    func send(_ text: String) async throws {
+    func send(_ text: String) async throws { try await send(bytes: Array(text.utf8)) }
+
+    func send(bytes: [UInt8]) async throws {
         try await Self.blocking { [descriptor] in
-            var bytes = Array(text.utf8)[...]
+            var bytes = bytes[...]
             while !bytes.isEmpty {
                 let count = bytes.withUnsafeBytes {
                     Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(truncatingIfNeeded: MSG_NOSIGNAL))
@@ -103,6 +144,21 @@ final class Client: Sendable {
                 return String(decoding: rest.prefix(length), as: UTF8.self)
             }
             return response
+        }
+    }
+
+    /// Waits for a text in what comes, and drops everything up to its end.
+    func receive(_ text: String) async throws {
+        try await Self.blocking { [self] in
+            while true {
+                let found = rest.withLock { rest in
+                    guard let range = rest.firstRange(of: Array(text.utf8)) else { return false }
+                    rest.removeFirst(range.upperBound)
+                    return true
+                }
+                if found { return }
+                guard try readSome() else { throw Failure("closed before '\(text)'", 0) }
+            }
         }
     }
 

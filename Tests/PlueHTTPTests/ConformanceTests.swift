@@ -27,6 +27,18 @@ struct ConformanceTests {
         try await subject.run(check, on: Stage().server)
     }
 
+    @Test("a certificate that changes behind one port, and a key that is of another", arguments: Conformance.Check.allCases)
+    func certificates(_ check: Conformance.Check) async throws {
+        let (first, second) = (try await SelfSigned.make(), try await SelfSigned.make())
+        let settings = HTTPServerSettings.loopback(try freePort())
+        let mixed = HTTPServerSettings.TLS(certificate: second.certificate, privateKey: first.privateKey)
+        let subject = Conformance(settings.with(first), settings.with(second), impossible: settings.with(mixed)) { settings in
+            guard case .tcp(_, let port) = settings.endpoint, let served = try? await servedCertificate(port) else { return false }
+            return settings.tls?.certificate.content.withExposed { String(decoding: $0, as: UTF8.self).contains(served) } == true
+        }
+        try await subject.run(check, on: Stage().server)
+    }
+
     @Test("a service that answers for what it only prepared is found out")
     func detectsFailure() async throws {
         let subject = LiveServiceConformance<Int>(1, 2, impossible: 3) { _ in true }

@@ -25,6 +25,27 @@ func withScratch<Value>(_ body: (FilePath) async throws -> Value) async throws -
     return try await body(FilePath(root.path))
 }
 
+/// How clients talk to a server.
+enum Wire: CaseIterable, Sendable, CustomTestStringConvertible {
+    case plain, tls
+
+    var testDescription: String { self == .plain ? "plain HTTP" : "TLS" }
+
+    func connect(_ port: Int) async throws -> Client {
+        switch self {
+        case .plain: try await .connect(port)
+        case .tls: try await .connect(tls: port)
+        }
+    }
+
+    /// Settings of a server for it.
+    func settings(_ port: Int = 0, _ change: (inout HTTPServerSettings.Limits) -> Void = { _ in }) async throws -> HTTPServerSettings {
+        var settings = HTTPServerSettings.loopback(port, change)
+        if self == .tls { settings.tls = try await SelfSigned.any.value }
+        return settings
+    }
+}
+
 /// A server with a few routes, driven through its phases as the committer does it.
 final class Stage: Sendable {
     let server: HTTPServer
@@ -33,7 +54,7 @@ final class Stage: Sendable {
     private let arrivals = Arrivals()
     private let live = Mutex<HTTPServer.Instance?>(nil)
 
-    init() {
+    init(logger: Logger = quiet, now: @escaping @Sendable () -> Date = { Date() }) {
         let (gate, arrivals, router) = (gate, arrivals, Router(context: PeerRequestContext.self))
         router.get("hello") { _, _ in "hello" }
         router.get("peer") { _, context in "\(context.peer)" }
@@ -41,6 +62,27 @@ final class Stage: Sendable {
             arrivals.count.add(1, ordering: .sequentiallyConsistent)
             await gate.pass()
             return "held"
+        }
+        router.get("large") { _, _ in
+            Response(status: .ok, body: .init(byteBuffer: ByteBuffer(repeating: UInt8(ascii: "x"), count: Self.large)))
+        }
+        router.get("ticks") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/event-stream"],
+                body: ResponseBody { writer in
+                    for tick in 1... {
+                        try await writer.write(ByteBuffer(string: "data: tick \(tick)\n\n"))
+                        try await Task.sleep(for: .milliseconds(20))
+                    }
+                    try await writer.finish(nil)
+                })
+        }
+        router.get("flood") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/event-stream"],
+                body: ResponseBody { writer in
+                    while true { try await writer.write(ByteBuffer(repeating: UInt8(ascii: "x"), count: 65_536)) }
+                })
         }
         router.get("stuck") { _, _ in
             try await Task.sleep(for: .seconds(60))
@@ -54,8 +96,11 @@ final class Stage: Sendable {
         router.post("collected") { request, context in
             "\(try await request.body.collect(upTo: context.maxUploadSize).readableBytes)"
         }
-        server = HTTPServer(router.buildResponder(), logger: quiet)
+        server = HTTPServer(router.buildResponder(), logger: logger, now: now)
     }
+
+    /// The size of `/large`, far beyond what any buffer on the way takes.
+    static let large = 32 * 1_048_576
 
     private final class Arrivals: Sendable { let count = Atomic<Int>(0) }
 
@@ -87,8 +132,11 @@ final class Stage: Sendable {
     }
 
     /// Starts a server, and takes it down again however the body ends.
-    static func run<Value>(_ settings: HTTPServerSettings = .loopback(), _ body: (Stage) async throws -> Value) async throws -> Value {
-        let stage = Stage()
+    static func run<Value>(
+        _ settings: HTTPServerSettings = .loopback(), logger: Logger = quiet, now: @escaping @Sendable () -> Date = { Date() },
+        _ body: (Stage) async throws -> Value
+    ) async throws -> Value {
+        let stage = Stage(logger: logger, now: now)
         let result: Result<Value, any Error>
         do {
             try await stage.change(to: settings)
@@ -117,6 +165,12 @@ extension HTTPServerSettings {
     }
 
     static func socket(_ path: FilePath) -> HTTPServerSettings { HTTPServerSettings(endpoint: .unix(path)) }
+
+    func with(_ tls: TLS?) -> HTTPServerSettings {
+        var settings = self
+        settings.tls = tls
+        return settings
+    }
 
     func with(_ change: (inout Limits) -> Void) -> HTTPServerSettings {
         var settings = self
@@ -180,14 +234,19 @@ final class Squatter: Sendable {
     let port: Int
 
     init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, streamSocket, 0)
         self.port = port
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port)).bigEndian
         address.sin_addr.s_addr = in_addr_t(INADDR_ANY)
-        let result = withUnsafeBytes(of: address) { bytes in
-            bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        var result: Int32 = -1
+        // A program that another test is starting has every descriptor for a moment, that of a port just given up among them.
+        for attempt in 0..<5 where result != 0 {
+            if attempt > 0 { usleep(10_000) }
+            result = withUnsafeBytes(of: address) { bytes in
+                bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+            }
         }
         guard result == 0, listen(descriptor, 1) == 0 else { throw Client.Failure("bind") }
     }
@@ -230,7 +289,9 @@ func openDescriptors() -> [String] {
 }
 
 /// The status that curl, a client nobody here wrote, gets; empty when it gets none.
-func curl(_ arguments: String...) async throws -> String {
+func curl(_ arguments: String...) async throws -> String { try await curl(arguments) }
+
+func curl(_ arguments: [String]) async throws -> String {
     let arguments = ["--silent", "--max-time", "20", "--output", "/dev/null", "--write-out", "%{http_code}"] + arguments
     let result = try await Subprocess.run(.name("curl"), arguments: Arguments(arguments), output: .string(limit: 1_000))
     return result.terminationStatus.isSuccess ? result.standardOutput : "curl failed: \(result.terminationStatus)"

@@ -126,13 +126,26 @@ struct OpeningTests {
         }
     }
 
+    @Test("goes on where a first start was killed before the first migration")
+    func beforeTheFirstMigration() async throws {
+        try await withScratch { directory in
+            mkdir(directory.string, 0o700)
+            let queue = try DatabaseQueue(path: directory.appending("plue.db").string)
+            try await queue.write { try $0.execute(sql: "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)") }
+            try queue.close()
+            chmod(directory.appending("plue.db").string, 0o600)
+            let ledger = try Ledger.open(directory)
+            #expect(try await ledger.commit("a = 1")?.number == 1)
+        }
+    }
+
     @Test("refuses the database of a newer Plue, to write and to read")
     func newer() async throws {
         try await withScratch { directory in
             let ledger = try Ledger.open(directory)
             try await ledger.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
             try await ledger.close()
-            let expected = LedgerError.newer(try resolved(directory).appending("plue.db"), format: 99, known: 3)
+            let expected = LedgerError.newer(try resolved(directory).appending("plue.db"), format: 99, known: 4)
             #expect(throws: expected) { try Ledger.open(directory) }
             #expect(throws: expected) { try Ledger.reading(directory) }
             #expect(expected.description.contains("newer Plue"))
@@ -161,6 +174,8 @@ struct OpeningTests {
                 for number in 1...60 { _ = try await ledger.documents(of: number) }
                 Issue.record("nothing was noticed")
             } catch LedgerError.corrupt(_, let reason) {
+                #expect(!reason.isEmpty)
+            } catch LedgerError.tampered(_, let reason) {
                 #expect(!reason.isEmpty)
             } catch LedgerError.notALedger, LedgerError.newer {
                 // The header was hit: also a way to say it.

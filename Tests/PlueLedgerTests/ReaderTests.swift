@@ -35,13 +35,35 @@ struct ReaderTests {
     @Test("is refused, and nothing is made, when that could not be done without making files")
     func restoredByHand() async throws {
         try await withScratch { directory in
-            try await Ledger.open(directory).close()
-            try FileManager.default.removeItem(atPath: directory.appending("plue.db-shm").string)
-            let error = #expect(throws: LedgerError.self) { try Ledger.reading(directory) }
+            let ledger = try Ledger.open(directory)
+            try await ledger.commit("a = 1")
+            // Copied while it was open: what is new is in the log file.
+            let copy = directory.removingLastComponent().appending("copy")
+            mkdir(copy.string, 0o700)
+            for name in ["plue.db", "plue.db-wal", "audit.key", "audit.pub"] {
+                try FileManager.default.copyItem(atPath: directory.appending(name).string, toPath: copy.appending(name).string)
+            }
+            try await ledger.close()
+            let error = #expect(throws: LedgerError.self) { try Ledger.reading(copy) }
             guard case .unprepared = error else { Issue.record("\(String(describing: error))"); return }
-            #expect(mode(of: directory.appending("plue.db-shm")) == nil)
-            try await Ledger.open(directory).close()
-            _ = try Ledger.reading(directory)
+            #expect(mode(of: copy.appending("plue.db-shm")) == nil)
+            try await Ledger.open(copy).close()
+            #expect(try await Ledger.reading(copy).history(HistoryQuery()).entries.count == 1)
+        }
+    }
+
+    @Test("needs no files that another tool took away, and makes none")
+    func withoutSidecars() async throws {
+        try await withScratch { directory in
+            let ledger = try Ledger.open(directory)
+            try await ledger.commit("a = 1")
+            try await ledger.close()
+            for name in ["plue.db-wal", "plue.db-shm"] { try FileManager.default.removeItem(atPath: directory.appending(name).string) }
+            let before = try contents(directory)
+            do {
+                #expect(try await Ledger.reading(directory).history(HistoryQuery()).entries.count == 1)
+            }
+            #expect(try contents(directory) == before)
         }
     }
 

@@ -37,7 +37,7 @@ struct RetentionTests {
         }
     }
 
-    @Test("removes refusals by age and number, counting from when they were last met")
+    @Test("removes refusals by age and number, counting from when they were first met, which the audit log binds")
     func refusals() async throws {
         try await withScratch { directory in
             let ledger = try Ledger.open(directory, retention: .keep(versions: 3, for: .seconds(10 * 86_400), refusals: 4))
@@ -46,10 +46,12 @@ struct RetentionTests {
             var kept = try await ledger.history(HistoryQuery()).entries
             #expect(kept.map(\.attempt.problem) == ["8", "7", "6", "5"])
             try await ledger.reject(.refusal("again", day: 9, .file))
-            try await ledger.reject(.refusal("again", day: 30, .file))
-            try await ledger.prune(at: .day(31))
+            try await ledger.reject(.refusal("again", day: 18, .file))
+            try await ledger.prune(at: .day(18.5))
             kept = try await ledger.history(HistoryQuery()).entries
             #expect(kept.map(\.attempt.problem) == ["again"])
+            try await ledger.prune(at: .day(19.5))
+            #expect(try await ledger.history(HistoryQuery()).entries.isEmpty)
         }
     }
 

@@ -3,7 +3,7 @@ import ArgumentParser
 @main
 struct PlueBench: AsyncParsableCommand {
     enum Part: String, CaseIterable, ExpressibleByArgument {
-        case reads, parse, check, saves, idle
+        case reads, parse, check, saves, history, secrets, services, api, idle
     }
 
     static let configuration = CommandConfiguration(
@@ -15,6 +15,9 @@ struct PlueBench: AsyncParsableCommand {
     @Option(help: "The built plue, for what an idle daemon costs.")
     var plue = ".build-release/release/plue"
 
+    @Option(help: "How long the history is made for its figures.")
+    var versions = 100_000
+
     func run() async throws {
         for part in parts.isEmpty ? Part.allCases : parts {
             switch part {
@@ -22,6 +25,10 @@ struct PlueBench: AsyncParsableCommand {
             case .parse: try await benchmarkParsing()
             case .check: try await benchmarkChecks()
             case .saves: try await benchmarkSaves()
+            case .history: try await benchmarkHistory(versions: versions)
+            case .secrets: try benchmarkSecrets()
+            case .services: try await benchmarkServices()
+            case .api: try await benchmarkAPI(plue: plue)
             case .idle: try await benchmarkIdle(plue: plue)
             }
         }

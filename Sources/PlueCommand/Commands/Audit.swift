@@ -4,6 +4,7 @@ import PlueAudit
 import PlueConfig
 import PlueDaemon
 import PlueLedger
+import Synchronization
 import SystemPackage
 
 /// `plue audit`: who changed what, when and why; and whether that is what was written.
@@ -24,24 +25,28 @@ struct AuditList: AsyncParsableCommand {
     func run() async throws {
         let deployment = try options.deployment()
         do {
-            let report = try await options.verify(deployment, kept: [], key: nil)
-            var table = TextTable(["ENTRY", "TIME", "ACTION", "BY", "WHAT"])
-            var entries: [JSONValue] = []
-            try selection.read(deployment) { record in
-                if options.format == .json {
-                    entries.append(record.json)
-                } else {
+            // Read while it is verified, so that what is shown is what was looked at.
+            let records = Mutex([AuditRecord]())
+            var filter = try selection.filter()
+            let look = await AuditLook(deployment) { record in records.withLock { $0.append(record) } }
+            let wanted = records.withLock(\.self).filter { filter.takes($0) }
+            if options.format == .json {
+                options.print(.array(wanted.map(\.json)))
+            } else {
+                var table = TextTable(["ENTRY", "TIME", "ACTION", "BY", "WHAT"])
+                for record in wanted {
                     table.add([
                         String(record.number), record["time"] ?? "", record["action"] ?? "",
                         [record["trigger"], record["actor"]].compactMap(\.self).joined(separator: " "), record.summary,
                     ])
                 }
+                options.print(table.text)
             }
-            options.format == .json ? options.print(.array(entries)) : options.print(table.text)
-            guard report.verdict == .intact else {
-                options.complain("this log cannot be trusted: \(report.finding)")
-                throw ExitCode(report.verdict.rawValue)
+            guard look.report.verdict == .intact else {
+                options.complain("this log cannot be trusted: \(look.report.finding)")
+                throw ExitCode(look.report.verdict.rawValue)
             }
+            if look.isFirst { options.complain(AuditLook.firstWords) }
         } catch {
             throw options.end(error)
         }
@@ -54,8 +59,9 @@ struct AuditVerify: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Look whether the log and the history are what was written; reads the database only.",
         discussion: """
-            Held against the key and the checkpoint that this user last saw, and against checkpoints that were kept elsewhere. \
-            Exits with 0 intact, 2 modified, 3 truncated or rolled back, 4 signed with an unknown key, 5 something is missing, 6 unreadable.
+            Held against the key and the checkpoint that this user last saw, the file audit.checkpoints, and checkpoints that were kept \
+            elsewhere. Exits with 0 intact, 2 modified, 3 truncated or rolled back, 4 signed with an unknown key, 5 something is missing, \
+            6 unreadable.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -66,26 +72,56 @@ struct AuditVerify: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The public key, kept elsewhere, as in audit.pub.", valueName: "file"))
     var publicKey: String?
 
+    @Flag(help: "Take the key of --public-key, although you have seen another one before.")
+    var acceptNewKey = false
+
+    @Flag(help: "Forget what you last saw, as after a restored backup; it is shown, and put aside.")
+    var forget = false
+
+    func validate() throws {
+        guard !acceptNewKey || publicKey != nil else { throw ValidationError("--accept-new-key takes the key of --public-key") }
+    }
+
     func run() async throws {
         let deployment = try options.deployment()
         do {
-            var kept: [Checkpoint] = []
+            var kept: [AuditVerifier.Witness] = []
             for file in checkpoint {
                 let found = Checkpoint.all(in: String(decoding: try SystemFiles().read(FilePath(file)), as: UTF8.self))
                 guard !found.isEmpty else { throw ValidationError("\(file) holds no checkpoint") }
-                kept += found
+                kept += found.map { .init($0, in: file) }
             }
-            let report = try await options.verify(deployment, kept: kept, key: try publicKey.map(key))
+            let key = try publicKey.map(key)
+            if forget { try forget(Witness(of: deployment.stateDirectory, deployment.variables)) }
+            let look = await AuditLook(deployment, kept: kept, key: key, acceptsNewKey: acceptNewKey)
+            let report = look.report
             if options.format == .json {
                 options.print([
                     "verdict": .string("\(report.verdict)"), "finding": .string(report.finding), "entries": .integer(report.entries),
+                    "unsigned": .integer(report.unsigned), "firstLook": .boolean(look.isFirst),
                 ])
             } else {
-                options.print(report.verdict == .intact ? "intact: \(report.finding)" : "\(report.verdict): \(report.finding)")
+                let isFirst = look.isFirst && report.verdict == .intact
+                options.print(VisibleText.of("\(report.verdict): \(report.finding)" + (isFirst ? "; \(AuditLook.firstWords)" : "")))
             }
             if report.verdict != .intact { throw ExitCode(report.verdict.rawValue) }
         } catch {
             throw options.end(error)
+        }
+    }
+
+    /// Says what is forgotten, so that whoever forgets can compare it.
+    private func forget(_ witness: Witness) throws {
+        switch witness.memory {
+        case .nothing: return
+        case .seen(let key, let checkpoint): options.complain("forgotten: \(checkpoint.size) entries, signed with \(key.text)")
+        case .unreadable(let problem): options.complain("forgotten, although it could not be read: \(problem)")
+        }
+        do {
+            try witness.forget()
+        } catch {
+            options.complain("\(witness.path) cannot be put aside")
+            throw ExitCode.failure
         }
     }
 
@@ -115,7 +151,11 @@ struct AuditExport: AsyncParsableCommand {
         let deployment = try options.deployment()
         do {
             if form == .csv { options.print(AuditRecord.csvHeader) }
-            try selection.read(deployment) { record in options.print(form == .csv ? record.csv : record.json.text()) }
+            var filter = try selection.filter()
+            try AuditReader.read(database: deployment.stateDirectory.appending("plue.db").string) { record in
+                if filter.takes(record) { options.print(form == .csv ? record.csv : record.json.text()) }
+                return true
+            }
         } catch {
             throw options.end(error)
         }
@@ -149,47 +189,7 @@ struct AuditSelection: ParsableArguments {
         return since.replacing("Z", with: "")
     }
 
-    func read(_ deployment: Deployment, _ take: (AuditRecord) throws -> Void) throws {
-        let earliest = try earliest()
-        try AuditReader.read(database: deployment.stateDirectory.appending("plue.db").string) { record in
-            if record["time"] ?? "" < earliest { return true }
-            if let actor, record["actor"] != actor { return true }
-            if let key {
-                let isConcerned = record.fields.contains { field in
-                    guard field.name == "change" else { return false }
-                    return field.value.hasPrefix(key + " = ") || field.value.hasPrefix(key + ".")
-                }
-                if !isConcerned { return true }
-            }
-            try take(record)
-            return true
-        }
-    }
-}
-
-extension GlobalOptions {
-    /// Verifies a deployment's log against what this user last saw of it and what else was kept, and remembers it when it is intact.
-    func verify(_ deployment: Deployment, kept: [Checkpoint], key given: VerifierKey?) async throws -> AuditVerifier.Report {
-        let directory = deployment.stateDirectory
-        let database = directory.appending("plue.db")
-        guard SystemFiles().status(of: database) != nil else { throw LedgerError.missing(database) }
-        let witness = Witness(of: directory, deployment.variables)
-        let published = (try? SystemFiles().read(directory.appending("audit.pub"), limit: 4096)).flatMap {
-            VerifierKey(String(decoding: $0, as: UTF8.self))
-        }
-        guard let key = given ?? witness.seen?.key ?? published else {
-            return AuditVerifier.Report(
-                verdict: .unknownKey, finding: "there is no public key: \(directory)/audit.pub is missing or is none")
-        }
-        var kept = kept
-        if let seen = witness.seen, seen.key == key { kept.append(seen.checkpoint) }
-        let verifier = AuditVerifier(key: key, kept: kept)
-        let report = await withCheckedContinuation { done in
-            Thread { done.resume(returning: verifier.verify(database: database.string)) }.start()
-        }
-        if report.verdict == .intact, let newest = report.newest { try? witness.remember(key, newest) }
-        return report
-    }
+    func filter() throws -> AuditFilter { AuditFilter(earliest: try earliest(), key: key, actor: actor) }
 }
 
 extension AuditRecord {
@@ -197,28 +197,10 @@ extension AuditRecord {
     fileprivate var summary: String {
         let parts = [
             self["version"].map { "version \($0)" }, self["outcome"], self["reason"].map { "“\($0)”" },
-            self["codes"], self["attempts"].map { "attempts \($0)" },
+            self["codes"], self["attempts"].map { "attempts \($0)" }, self["key"], self["keys"],
         ].compactMap(\.self)
         let changes = fields.filter { $0.name == "change" }.map(\.value)
-        let text = (parts + changes.prefix(3)).joined(separator: ", ") + (changes.count > 3 ? ", …" : "")
-        // What was written may hold anything.
-        return text.unicodeScalars.map { $0.properties.generalCategory == .control ? "·" : String($0) }.joined()
-    }
-
-    fileprivate var json: JSONValue {
-        var json: JSONValue = [:]
-        var changes: [JSONValue] = []
-        for field in fields {
-            if field.name == "change" {
-                changes.append(.string(field.value))
-            } else if let number = Int(field.value), String(number) == field.value {
-                json[field.name] = .integer(number)
-            } else {
-                json[field.name] = .string(field.value)
-            }
-        }
-        if !changes.isEmpty { json["change"] = .array(changes) }
-        return json
+        return (parts + changes.prefix(3)).joined(separator: ", ") + (changes.count > 3 ? ", …" : "")
     }
 
     private static let columns = [
@@ -232,9 +214,11 @@ extension AuditRecord {
         return (Self.columns.map { self[$0] ?? "" } + [changes]).map(Self.cell).joined(separator: ",")
     }
 
-    /// Quoted; and never the beginning of a formula, which spreadsheets would carry out.
+    /// Quoted; and never the beginning of a formula, which spreadsheets would carry out, also after blanks and in wide letters.
     private static func cell(_ text: String) -> String {
-        let isFormula = text.unicodeScalars.first.map { "=+-@\t\r\n".unicodeScalars.contains($0) } ?? false
-        return "\"" + ((isFormula ? "'" : "") + text).replacing("\"", with: "\"\"") + "\""
+        let start = text.unicodeScalars.first { !$0.properties.isWhitespace && $0.properties.generalCategory != .format }
+        let isFormula = start.map { "=+-@＝＋－＠".unicodeScalars.contains($0) } ?? false
+        let isBroken = text.unicodeScalars.first.map { "\t\r\n".unicodeScalars.contains($0) } ?? false
+        return "\"" + ((isFormula || isBroken ? "'" : "") + text).replacing("\"", with: "\"\"") + "\""
     }
 }

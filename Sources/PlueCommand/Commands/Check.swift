@@ -22,7 +22,7 @@ struct Check: AsyncParsableCommand {
         let deployment = try options.deployment()
         do {
             let candidate = await files.isEmpty ? deployment.source.read(deployment.environment) : deployment.candidate(ofFiles: files)
-            let diagnostics = try check(candidate, deployment)
+            let diagnostics = (files.isEmpty ? deployment.statePermissions() : []) + (try check(candidate, deployment))
             if !diagnostics.isEmpty || options.format != .text { options.report(diagnostics, asAnswer: true) }
             if diagnostics.hasErrors { throw ExitCode.invalidConfiguration }
             if options.format == .text, diagnostics.isEmpty {

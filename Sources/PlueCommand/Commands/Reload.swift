@@ -16,7 +16,7 @@ struct Reload: AsyncParsableCommand {
     func run() async throws {
         let deployment = try options.deployment()
         do {
-            let answer = try await DaemonClient(socket: deployment.socket).post("/v1/reload" + (force ? "?force=true" : ""))
+            let answer = try await options.client(deployment).post("/v1/reload" + (force ? "?force=true" : ""))
             options.format == .json ? options.print(answer) : options.print(StatusText.reload(answer))
         } catch {
             throw options.end(error)

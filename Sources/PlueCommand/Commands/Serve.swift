@@ -19,12 +19,15 @@ struct Serve: AsyncParsableCommand {
     var lastKnownGood = false
 
     func run() async throws {
+        PrivateMemory.protect()
         // Writing to a client that went away is an error to handle, not a reason to end.
         signal(SIGPIPE, SIG_IGN)
         let deployment = try options.deployment(overrides: overrides)
         do {
+            // Copied into the deployment by now, where only the road reads them.
+            PrivateMemory.erase(await deployment.consumedVariables())
             let daemon = try await Daemon(deployment, startsFromLastGood: lastKnownGood, log: DaemonLog())
-            try await daemon.run { lines in for line in lines { options.print(line) } }
+            try await daemon.run(isAttended: isatty(STDOUT_FILENO) == 1) { lines in for line in lines { options.print(line) } }
         } catch {
             throw options.end(error)
         }

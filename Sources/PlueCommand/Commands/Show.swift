@@ -22,53 +22,15 @@ struct Show: AsyncParsableCommand {
     func run() async throws {
         let deployment = try options.deployment(overrides: overrides)
         let (planned, fingerprints) = try await options.load(deployment)
-        let settings = try select(planned.snapshot.settings)
-        if options.format == .json {
-            options.print(json(settings, planned, fingerprints))
-        } else {
-            options.print(text(settings, fingerprints))
+        do {
+            let settings = try SettingsText(key, in: planned.snapshot.settings)
+            options.format == .json
+                ? options.print(settings.json(origins: origins, version: planned.snapshot.version, fingerprints))
+                : options.print(settings.text(origins: origins, fingerprints))
+        } catch {
+            options.complain(error.description)
+            throw ExitCode.failure
         }
-    }
-
-    /// The settings that were asked for.
-    private func select(_ table: SettingTable) throws -> [EffectiveSetting] {
-        guard let key else { return Array(table) }
-        if let exact = SettingKey(key), let setting = table[exact] { return [setting] }
-        let section = table.settings(in: key)
-        guard section.isEmpty else { return section }
-        let known = table.map(\.key.description) + table.sectionNames
-        options.complain(
-            "there is no setting or section '\(key)'" + (suggestion(for: key, among: known).map { "; did you mean '\($0)'?" } ?? ""))
-        throw ExitCode.failure
-    }
-
-    private func text(_ settings: [EffectiveSetting], _ fingerprints: Fingerprints) -> String {
-        if let setting = settings.first, settings.count == 1, key == setting.key.description, !origins {
-            return fingerprints.shown(setting.content).description
-        }
-        var lines: [String] = []
-        var section: String?
-        for setting in settings {
-            if setting.key.section != section {
-                if section != nil { lines.append("") }
-                lines.append("[\(setting.key.section)]")
-                section = setting.key.section
-            }
-            var line = "\(setting.key.name) = \(fingerprints.shown(setting.content))"
-            if origins { line += "    # \(setting.origin.summary)" }
-            if let pending = setting.pending { line += "    # after a restart: \(fingerprints.shown(pending))" }
-            lines.append(line)
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    private func json(_ settings: [EffectiveSetting], _ planned: Planned<DaemonSettings>, _ fingerprints: Fingerprints) -> JSONValue {
-        if let setting = settings.first, settings.count == 1, key == setting.key.description {
-            return ConfigurationJSON.setting(setting, version: planned.snapshot.version, fingerprints)
-        }
-        return origins
-            ? ConfigurationJSON.origins(settings, version: planned.snapshot.version, fingerprints)
-            : ConfigurationJSON.values(settings, version: planned.snapshot.version, fingerprints)
     }
 }
 

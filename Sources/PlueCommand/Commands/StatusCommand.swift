@@ -12,7 +12,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let deployment = try options.deployment()
         do {
-            let status = try await DaemonClient(socket: deployment.socket).get("/v1/status")
+            let status = try await options.client(deployment).get("/v1/status")
             options.format == .json ? options.print(status) : options.print(StatusText.text(status))
         } catch {
             throw options.end(error)

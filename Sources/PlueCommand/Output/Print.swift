@@ -3,7 +3,9 @@ import Foundation
 import PlueAudit
 import PlueConfig
 import PlueDaemon
+import PlueDocuments
 import PlueLedger
+import PlueSecrets
 
 extension GlobalOptions {
     /// Writes to standard output.
@@ -12,8 +14,12 @@ extension GlobalOptions {
     /// Writes JSON to standard output.
     func print(_ json: JSONValue) { print(json.text(indented: true)) }
 
-    /// Says on standard error what is wrong.
-    func complain(_ text: String) { FileHandle.standardError.write(Data(("plue: " + text + "\n").utf8)) }
+    /// Says on standard error what is wrong. What comes from outside cannot do more there than be read, and no line of it passes for
+    /// one of ours.
+    func complain(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { VisibleText.of(String($0)) }
+        FileHandle.standardError.write(Data(("plue: " + lines.joined(separator: "\n      ") + "\n").utf8))
+    }
 
     /// Prints diagnostics in the form that was asked for: text goes to standard error, unless it is the answer itself.
     func report(_ diagnostics: [Diagnostic], asAnswer isAnswer: Bool = false) {
@@ -34,40 +40,10 @@ extension GlobalOptions {
 
     /// Ends a command with a configuration error, each kind with its code.
     func refuse(_ error: ConfigurationError) -> ExitCode {
-        switch error {
-        case .invalid(let diagnostics): return refuse(diagnostics)
-        case .history:
-            complain(error.description)
-            return .unreachable
-        case .change(let refusal):
-            complain(refusal.description)
-            switch refusal {
-            case .stale, .awaitingConfirmation, .drift, .busy, .nothingToConfirm, .notWritten, .otherEnvironment: return .conflict
-            case .noSuchVersion, .confirmationTime: return .failure
-            }
-        case .contradictorySchema, .registration, .start:
-            complain(error.description)
-            return .failure
-        }
-    }
-}
-
-/// Pads columns, so that a table reads down as well as across.
-struct TextTable {
-    private var rows: [[String]]
-
-    init(_ header: [String]) { rows = [header] }
-
-    mutating func add(_ row: [String]) { rows.append(row) }
-
-    var text: String {
-        let count = rows.map(\.count).max() ?? 0
-        let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        if case .invalid(let diagnostics) = error { return refuse(diagnostics) }
+        complain(error.description)
+        if case .change(let refusal) = error, format == .json { print(["detail": .string(refusal.description)]) }
+        return ExitCode(Int32(ExitStatus(error).rawValue))
     }
 }
 
@@ -80,30 +56,32 @@ extension GlobalOptions {
         case let rejected as RejectedChange:
             guard rejected.attempt.diagnostics.isEmpty else { return refuse(rejected.attempt.diagnostics) }
             complain(rejected.attempt.problem ?? "the change was refused")
-            return ExitCode.failure
+            return rejected.attempt.phase == .record ? ExitCode.unreachable : ExitCode.failure
         case let unreachable as DaemonClient.Unreachable:
             complain(
                 unreachable.isForbidden
                     ? "you may not use \(unreachable.socket)"
                     : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir")
             return unreachable.isForbidden ? ExitCode.notPermitted : ExitCode.unreachable
+        case let unanswered as DaemonClient.Unanswered:
+            complain(
+                unanswered.problem
+                    + (unanswered.request.method == .get ? "" : "; whether the change was made, 'plue history' says"))
+            return ExitCode.unreachable
         case let refused as DaemonClient.Refused:
-            if format == .json { print(refused.problem) }
-            if refused.problem["errors"]?.elements.isEmpty ?? true { complain(refused.problem["detail"]?.string ?? "the daemon refused") }
-            for diagnostic in refused.problem["errors"]?.elements ?? [] {
-                let place =
-                    diagnostic["file"]?.string.map { " (\($0):\(diagnostic["line"]?.integer ?? 0):\(diagnostic["column"]?.integer ?? 0))" }
-                    ?? ""
-                complain(
-                    "\(diagnostic["severity"]?.string ?? "error")[\(diagnostic["code"]?.string ?? "")]: \(diagnostic["message"]?.string ?? "")\(place)"
-                )
-            }
+            let diagnostics = DiagnosticJSON.diagnostics(from: refused.problem["errors"] ?? [])
+            if format == .json { print(refused.problem) } else if !diagnostics.isEmpty { report(diagnostics) }
+            if diagnostics.isEmpty { complain(refused.problem["detail"]?.string ?? "the daemon refused") }
             switch refused.status {
             case 422: return ExitCode.invalidConfiguration
             case 401, 403: return ExitCode.notPermitted
             case 409, 412: return ExitCode.conflict
+            case 503: return ExitCode.unreachable
             default: return ExitCode.failure
             }
+        case let refusal as TokenRefusal:
+            complain(refusal.description)
+            return refusal.isConflict ? ExitCode.conflict : ExitCode.failure
         case let error as LedgerError:
             complain("\(error)")
             if case .notPermitted = error { return ExitCode.notPermitted }
@@ -112,9 +90,37 @@ extension GlobalOptions {
             default: break
             }
             return ExitCode.unreachable
+        case let error as UntrustedBackup:
+            complain("\(error)")
+            return ExitCode.failure
         case let error as AuditReader.Unreadable:
             complain(error.description)
             return ExitCode.unreachable
+        case let error as KeyringFileError:
+            complain("\(error)")
+            switch error {
+            case .exists, .changedMeanwhile, .busy: return ExitCode.conflict
+            case .missing: return ExitCode.failure
+            default: return ExitCode.notPermitted
+            }
+        case let error as KeyringError:
+            complain("\(error)")
+            return ExitCode.failure
+        case let error as SealingError:
+            complain("\(error)")
+            return ExitCode.failure
+        case let error as WriteRefusal:
+            complain("\(error)")
+            return error.isConflict ? ExitCode.conflict : error.isOfPermission ? ExitCode.notPermitted : ExitCode.failure
+        case let error as PrivateCopy.EditorFailed:
+            complain("\(error)")
+            return ExitCode.failure
+        case let error as EditError:
+            complain(error.description)
+            return ExitCode.failure
+        case let error as NoSuchSetting:
+            complain("\(error)")
+            return ExitCode.failure
         case let error as NoSuchVersion:
             complain("\(error)")
             return ExitCode.failure

@@ -37,11 +37,15 @@ struct CommitFailure: Hashable, Sendable {
     var services: [ServiceResult] = []
     /// The attempt's id in the history; `nil` when no intent had been written, and the refusal is the caller's to record.
     var attempt: Int?
+    /// Why the files could not be written, when that was it.
+    var writing: WriteRefusal?
 }
 
 /// How long each phase of one service may take.
 public struct CommitDeadlines: Hashable, Sendable {
+    /// Longest one service may take to prepare.
     public var prepare: Duration
+    /// Longest one service may take to verify.
     public var verify: Duration
     /// The net under a service's own deadline for draining.
     public var retire: Duration

@@ -21,6 +21,7 @@ actor Committer<Root: Sendable> {
     private let clock: any Clock<Duration>
     private let logger: Logger
     private let phases: PhaseRunner
+    private let stages: Stages
     private let turns = Turns(limit: 16)
     private let drain: DrainQueue<Root>
 
@@ -31,17 +32,21 @@ actor Committer<Root: Sendable> {
     private var degraded: Set<String> = []
     /// The version that runs; `nil` before the first that was recorded here.
     private var version: Int?
+    /// How a transaction ended that the recorder could not be told of. Told before the next one is intended, since an intent
+    /// without outcome means at the next start that files have to be put back.
+    private var untold: Conclusion?
 
     init(
         services: ServiceSet<Root> = ServiceSet(), recorder: any Recorder, clock: any Clock<Duration> = ContinuousClock(),
-        logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory
+        logger: Logger, stages: Stages = Stages()
     ) {
         self.services = services
         self.recorder = recorder
         self.clock = clock
         self.logger = logger
-        phases = PhaseRunner(clock: clock, logger: logger, metrics: metrics)
-        drain = DrainQueue(clock: clock, grace: .seconds(1), logger: logger)
+        phases = PhaseRunner(clock: clock, logger: logger, metrics: stages.metrics)
+        self.stages = stages
+        drain = DrainQueue(clock: clock, grace: .seconds(5), logger: logger)
     }
 
     /// Adds a service. It runs nothing until a transaction names it; to bring one up beside those that run, commit a plan of
@@ -109,10 +114,12 @@ actor Committer<Root: Sendable> {
         }
         var transaction = Transaction(parts, deadlines: deadlines, phases: phases)
 
+        let preparing = stages.begin(.prepare)
         let problems = await transaction.prepare(next) { [drain, logger] part, instance in
             logger.warning("a service prepared after its deadline; that instance is retired", metadata: ["service": "\(part.name)"])
             await drain.add([Retirement(of: instance, service: part.name, level: part.level, deadline: deadlines.retire)])
         }
+        preparing.end(isRefused: !problems.isEmpty)
         // The last moment to give up.
         let isCancelled = Task.isCancelled
         guard problems.isEmpty, !isCancelled else {
@@ -136,34 +143,48 @@ actor Committer<Root: Sendable> {
         var transaction = prepared
         var attempt: Int?
         do {
+            if intent != nil, let conclusion = untold {
+                _ = try await recorder.conclude(conclusion)
+                untold = nil
+            }
             if let intent { attempt = try await recorder.intend(intent) }
         } catch {
             await drain.add(transaction.prepared)
             return .refused(
                 CommitFailure(
                     reason: .notRecorded, phase: .record,
-                    problem: "the intent could not be recorded, so nothing was activated: the recorder \(publicSentence(for: error))",
+                    problem: "the intent could not be recorded, so nothing was activated: \(publicSentence(for: error))",
                     services: transaction.results))
         }
 
+        let activating = stages.begin(.activate)
         await transaction.activate()
         for part in transaction.parts { live[part.name] = part.next }
+        activating.end()
 
+        let verifying = stages.begin(.verify)
         let problems = await transaction.verify()
+        verifying.end(isRefused: !problems.isEmpty)
         guard problems.isEmpty else {
             let failure = CommitFailure(reason: .service, phase: .verify, problem: problems.joined(separator: "; "))
             return await revert(transaction, failure, attempt, nil, elapsed)
         }
+        let writing = stages.begin(.write)
         do {
             try await writeBack?.write()
+            writing.end()
         } catch {
+            writing.end(isRefused: true)
             let failure = CommitFailure(
-                reason: .notWritten, phase: .commit, problem: "the documents could not be written: \(publicSentence(for: error))")
+                reason: .notWritten, phase: .commit, problem: "the documents could not be written: \(publicSentence(for: error))",
+                writing: error as? WriteRefusal)
             return await revert(transaction, failure, attempt, writeBack, elapsed)
         }
+        let recording = stages.begin(.record)
         do {
             // The commit point: when this returns, the version exists.
-            let version = try await conclude(.committed, .record, transaction, attempt, nil, elapsed())
+            let version = try await conclude(transaction, attempt, elapsed())
+            recording.end()
             if let version { self.version = version.number }
             for part in transaction.parts {
                 versions[part.name] = version?.number
@@ -172,9 +193,10 @@ actor Committer<Root: Sendable> {
             await drain.add(transaction.replaced)
             return .committed(version, transaction.results)
         } catch {
+            recording.end(isRefused: true)
             let failure = CommitFailure(
                 reason: .notRecorded, phase: .record,
-                problem: "the outcome could not be recorded: the recorder \(publicSentence(for: error))")
+                problem: "the outcome could not be recorded: \(publicSentence(for: error))")
             return await revert(transaction, failure, attempt, writeBack, elapsed)
         }
     }
@@ -201,13 +223,16 @@ actor Committer<Root: Sendable> {
         }
         failure = CommitFailure(
             reason: failure.reason, phase: failure.phase, problem: ([failure.problem] + worse).joined(separator: "; "),
-            services: transaction.results, attempt: attempt)
+            services: transaction.results, attempt: attempt, writing: failure.writing)
+        let conclusion = attempt.map {
+            Conclusion(
+                id: $0, outcome: worse.isEmpty ? .reverted : .degraded, phase: failure.phase, duration: elapsed(),
+                problem: failure.problem, services: transaction.results, isRestored: isRestored)
+        }
         do {
-            _ = try await conclude(
-                worse.isEmpty ? .reverted : .degraded, failure.phase, transaction, attempt, failure.problem, elapsed(),
-                isRestored: isRestored)
+            if let conclusion { _ = try await recorder.conclude(conclusion) }
         } catch {
-            // Not worth more than a line: the intent without outcome is found at the next start, and what runs is known.
+            untold = conclusion
             logger.error(
                 "the reverted change could not be recorded",
                 metadata: ["attempt": "\(attempt ?? 0)", "problem": "\(publicSentence(for: error))"])
@@ -215,16 +240,12 @@ actor Committer<Root: Sendable> {
         return worse.isEmpty ? .refused(failure) : .degraded(failure)
     }
 
-    private func conclude(
-        _ outcome: Attempt.Outcome, _ phase: Attempt.Phase, _ transaction: Transaction<Root>, _ attempt: Int?, _ problem: String?,
-        _ duration: Duration, isRestored: Bool = true
-    ) async throws -> Version? {
+    private func conclude(_ committed: Transaction<Root>, _ attempt: Int?, _ duration: Duration) async throws -> Version? {
         guard let attempt else { return nil }
-        let version = try await recorder.conclude(
-            Conclusion(
-                id: attempt, outcome: outcome, phase: phase, duration: duration, problem: problem, services: transaction.results,
-                isRestored: isRestored))
-        if outcome == .committed, version == nil { throw ServiceRefusal("gave no version for a committed change") }
+        let conclusion = Conclusion(id: attempt, outcome: .committed, phase: .record, duration: duration, services: committed.results)
+        guard let version = try await recorder.conclude(conclusion) else {
+            throw ServiceRefusal("gave no version for a committed change")
+        }
         return version
     }
 

@@ -86,7 +86,7 @@ func withDeadline<Value: Sendable>(
 /// Runs the operation to its end, whatever happens to the task that waits for it.
 ///
 /// Unstructured on purpose: from the first activation on, a transaction belongs to the process and not to who asked.
-func shielded<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async -> Value {
+package func shielded<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async -> Value {
     await Task { await operation() }.value
 }
 

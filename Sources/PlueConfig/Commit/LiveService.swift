@@ -37,8 +37,8 @@ public protocol LiveService<Settings>: Sendable {
 
     /// Drains and closes an instance that is not live: one that was replaced, or prepared and not needed.
     ///
-    /// Must end within a deadline of its own. Called after the transaction is over, so a slow client delays nobody. When its
-    /// task is cancelled, it is to close within a second: newer instances wait to drain, or the process ends.
+    /// Must end within a deadline of its own. Called after the transaction is over, so a slow client delays nobody. When its task is
+    /// cancelled, it is to close at once: newer instances wait to drain, or the process ends. It is left behind after five seconds.
     func retire(_ instance: Instance) async
 
     /// What going from one to the other settings means for those who use the service, for the plan.

@@ -17,11 +17,16 @@ public struct ServiceRefusal: Error, Hashable, Sendable, CustomStringConvertible
     public var description: String { message }
 }
 
+/// An error whose text holds nothing secret, whatever it was caused by: a service or a recorder may throw it, and it is shown.
+public protocol TellableError: Error, CustomStringConvertible {}
+
+extension ServiceRefusal: TellableError {}
+extension WriteRefusal: TellableError {}
+
 /// What may be told of an error that a service or a recorder threw.
-func publicSentence(for error: any Error) -> String {
+package func publicSentence(for error: any Error) -> String {
     switch error {
-    case let refusal as ServiceRefusal: oneLine(refusal.message)
-    case let refusal as WriteRefusal: oneLine(refusal.description)
+    case let error as any TellableError: oneLine(error.description)
     // The system's own words, "Address already in use": they hold nothing but the code.
     case let code as Errno: code.description
     case is CancellationError: "was cancelled"

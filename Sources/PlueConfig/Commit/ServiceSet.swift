@@ -59,7 +59,9 @@ public struct ServiceSet<Root: Sendable>: Sendable {
 
 /// What a plan does to a service.
 public struct PlannedService: Hashable, Sendable {
+    /// The service's name in status and plans.
     public var name: String
+    /// What the change means for it.
     public var action: ServiceAction
     /// What its verification will look at.
     public var verification: String

@@ -100,3 +100,12 @@ extension Substring {
         return String(text)
     }
 }
+
+extension SyntaxErrors {
+    /// What is wrong with a document that does not parse.
+    /// - Parameter schema: For which of its lines may be shown.
+    package func diagnostics(of bytes: [UInt8], inFile file: String, schema: SectionModel) -> [Diagnostic] {
+        let (lines, visibility) = (SourceLines(bytes), LineVisibility(schema))
+        return problems.map { Diagnostic($0, inFile: file, text: lines, visibility: visibility) }
+    }
+}

@@ -2,12 +2,14 @@
 ///
 /// A diagnostic never holds the value of a secret setting.
 public struct Diagnostic: Hashable, Sendable, Error {
+    /// Whether it keeps a candidate from running.
     public enum Severity: String, Hashable, Sendable {
         case error, warning
     }
 
     /// Stable over releases; scripts may match on it.
     public var code: DiagnosticCode
+    /// An error refuses the candidate; a warning lets it pass.
     public var severity: Severity
     /// The setting concerned; a key with an empty name stands for a whole section.
     public var key: SettingKey?
@@ -26,9 +28,11 @@ public struct Diagnostic: Hashable, Sendable, Error {
     /// Other places that belong to it: the other duplicate, the value it overrides.
     public var related: [Related]
 
+    /// Another place that belongs to the problem.
     public struct Related: Hashable, Sendable {
         /// "overrides 8080 from".
         public var message: String
+        /// Where that is; `nil` for what stands in no document.
         public var location: Location?
 
         public init(_ message: String, at location: Location?) {
@@ -61,8 +65,11 @@ public struct Location: Hashable, Sendable {
     public var file: String
     /// Counted from 1; columns count Unicode scalars. The end is exclusive.
     public var line: Int
+    /// Counted from 1, in Unicode scalars.
     public var column: Int
+    /// The line of the first place that is not part of it any more.
     public var endLine: Int
+    /// The column of the first place that is not part of it any more.
     public var endColumn: Int
     /// The text of the line, where it may be shown; values that may be secret are blanked in it.
     public var excerpt: String?
@@ -79,6 +86,7 @@ public struct Location: Hashable, Sendable {
 
 /// A diagnostic's stable code.
 public struct DiagnosticCode: RawRepresentable, Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+    /// As it is printed: `unknown-key`.
     public let rawValue: String
     public init(rawValue: String) { self.rawValue = rawValue }
     public init(stringLiteral value: String) { rawValue = value }

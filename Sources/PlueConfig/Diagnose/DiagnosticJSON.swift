@@ -37,6 +37,37 @@ public enum DiagnosticJSON {
         return .object(members)
     }
 
+    /// One diagnostic with what a terminal shows besides: the line it stands in, and what stands beside the carets.
+    package static func framed(_ diagnostic: Diagnostic) -> JSONValue {
+        var json = value(diagnostic)
+        json["label"] = diagnostic.label.map(JSONValue.string)
+        json["excerpt"] = diagnostic.location?.excerpt.map(JSONValue.string)
+        return json
+    }
+
+    /// Reads what ``framed(_:)`` wrote; what is no diagnostic is left out.
+    package static func diagnostics(from json: JSONValue) -> [Diagnostic] {
+        json.elements.compactMap { element in
+            guard let code = element["code"]?.string, let message = element["message"]?.string else { return nil }
+            return Diagnostic(
+                DiagnosticCode(rawValue: code), severity: element["severity"]?.string.flatMap(Diagnostic.Severity.init) ?? .error,
+                key: element["key"]?.string.flatMap { SettingKey($0) }, at: location(from: element), message,
+                label: element["label"]?.string, expected: element["expected"]?.string, found: element["found"]?.string,
+                hint: element["hint"]?.string,
+                related: (element["related"]?.elements ?? []).map {
+                    Diagnostic.Related($0["message"]?.string ?? "", at: location(from: $0))
+                })
+        }
+    }
+
+    private static func location(from json: JSONValue) -> Location? {
+        guard let file = json["file"]?.string else { return nil }
+        func number(_ name: String) -> Int { max(1, json[name]?.integer ?? 1) }
+        return Location(
+            file: file, line: number("line"), column: number("column"), endLine: number("endLine"), endColumn: number("endColumn"),
+            excerpt: json["excerpt"]?.string)
+    }
+
     fileprivate typealias Members = OrderedDictionary<String, JSONValue>
 }
 

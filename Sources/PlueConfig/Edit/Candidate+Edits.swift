@@ -39,6 +39,9 @@ private struct Editing {
     mutating func make(_ edit: Edits.Edit) {
         switch edit {
         case .set(let key, let text): set(key, to: text)
+        case .setIn(let name, let key, let text): set(key, to: text, in: name)
+        case .reencrypt(let name, let values):
+            if isDocument(name) { reencrypt(name, values) }
         case .remove(let key): remove(key)
         case .removeSection(let section): removeSection(section)
         case .replace(let name, let bytes):
@@ -50,6 +53,7 @@ private struct Editing {
             } else {
                 after[name] = .some(nil)
             }
+        case .impossible(let problem): problems.append(problem)
         case .restore(let documents):
             for name in after.keys where !documents.contains(where: { $0.name == name }) { after[name] = .some(nil) }
             for document in documents where isDocument(document.name, ofHistory: true) { after[document.name] = .some(document.bytes) }
@@ -64,6 +68,21 @@ private struct Editing {
         edit(name, key) { document throws(EditError) in try document.set(key.name, in: key.section, to: text) }
     }
 
+    private mutating func set(_ key: SettingKey, to text: String, in name: String) {
+        guard isDocument(name), !isOverruled(key) else { return }
+        edit(name, key) { document throws(EditError) in try document.set(key.name, in: key.section, to: text) }
+    }
+
+    private mutating func reencrypt(_ name: String, _ values: [String: String]) {
+        guard var document = document(name) else { return }
+        do throws(EditError) {
+            try document.replaceValues(values)
+            after[name] = .some(document.bytes)
+        } catch {
+            refuse("edit", "\(name) cannot be edited: \(error.description)")
+        }
+    }
+
     private mutating func remove(_ key: SettingKey) {
         guard !isOverruled(key) else { return }
         if let name = owner(of: key) {
@@ -72,10 +91,23 @@ private struct Editing {
             refuse(
                 "not-own", key: key, "\(key) is set in \(other), which other environments read too",
                 hint: "edit \(other) itself, or set another value for this environment")
+        } else if schema.setting(for: key) == nil {
+            let known = schema.section(named: key.section).map { Array($0.settings.keys) } ?? []
+            refuse(
+                "unknown-key", key: key, "there is no setting \(key) to remove",
+                hint: nearest(key.name, among: known).map { "did you mean \(key.section).\($0)?" })
         }
     }
 
     private mutating func removeSection(_ section: String) {
+        let isThere = after.keys.contains { name in document(name)?.sections.contains { $0.name == section } == true }
+        guard isThere || schema.section(named: section) != nil else {
+            refuse(
+                "unknown-section", key: SettingKey(section: section, name: ""),
+                "there is no section [\(VisibleText.of(section))] to remove",
+                hint: nearest(section, among: schema.sectionNames).map { "did you mean [\($0)]?" })
+            return
+        }
         for name in ownDocuments where document(name)?.sections.contains(where: { $0.name == section }) == true {
             edit(name, SettingKey(section: section, name: "")) { document throws(EditError) in _ = try document.removeSection(section) }
         }
@@ -128,8 +160,7 @@ private struct Editing {
             return try Document(parsing: bytes, name: name)
         } catch {
             let file = candidate.documents.first { $0.name == name }?.displayName ?? name
-            let (lines, visibility) = (SourceLines(bytes), LineVisibility(schema))
-            let found = error.problems.map { Diagnostic($0, inFile: file, text: lines, visibility: visibility) }
+            let found = error.diagnostics(of: bytes, inFile: file, schema: schema)
             problems += found.filter { !problems.contains($0) }
             return nil
         }
@@ -161,6 +192,29 @@ private struct Editing {
     }
 }
 
+extension SourceText.Role {
+    /// What a document of a configuration directory is, by its name; `nil` for a name that is none.
+    package init?(documentName name: String) {
+        guard let name = DocumentName(name) else { return nil }
+        guard let profile = name.profile else {
+            self = .base
+            return
+        }
+        self =
+            name.text.contains("/") ? .dropIn(EnvironmentName(stringLiteral: profile)) : .profile(EnvironmentName(stringLiteral: profile))
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it leaves a mark of its own: what controls, formats or spaces text could make one name look like another.
+    fileprivate var isVisible: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .spaceSeparator, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
+    }
+}
+
 /// A document's name inside a configuration directory, of a form that leads nowhere else.
 struct DocumentName: Hashable {
     let text: String
@@ -171,7 +225,7 @@ struct DocumentName: Hashable {
     init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let file = parts.last, parts.count <= 2, file.hasSuffix(".ini"), !file.hasPrefix("."), file.utf8.count <= 128,
-            file.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
+            file.unicodeScalars.allSatisfy(\.isVisible)
         else { return nil }
         self.text = text
         if parts.count == 2 {

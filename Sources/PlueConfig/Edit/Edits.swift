@@ -10,6 +10,10 @@ public struct Edits: Sendable {
     public enum Edit: Sendable {
         /// Sets a setting; the text is as written after `=`, substitution included.
         case set(SettingKey, to: String)
+        /// The same in a document that is named, whichever owns the setting.
+        case setIn(document: String, SettingKey, to: String)
+        /// Puts other encrypted values in the place of some, wherever they stand in a document; those that are gone are passed over.
+        case reencrypt(document: String, [String: String])
         /// Deletes a setting's line, so that it returns to the layer below.
         case remove(SettingKey)
         /// Deletes a section from each of the environment's own documents.
@@ -18,10 +22,13 @@ public struct Edits: Sendable {
         case replace(document: String, with: [UInt8])
         /// Deletes a document.
         case removeDocument(String)
+        /// What was asked for and cannot be made; the change is refused with this and everything else that is wrong with it.
+        case impossible(Diagnostic)
         /// Makes the documents exactly these: what a rollback does.
         case restore([StoredDocument])
     }
 
+    /// The steps, in the order in which they are made.
     public var steps: [Edit]
 
     public init(_ steps: [Edit] = []) { self.steps = steps }

@@ -1,10 +1,11 @@
 public import OrderedCollections
 public import PlueDocuments
+import SystemPackage
 
 /// Every layer's values, merged: per key the winner and what it overrides.
 ///
 /// Lowest to highest: `base.ini`, the profiles that are extended, the environment's own document, its drop-ins,
-/// `PLUE__…` variables, `--set`. The schema's defaults lie below all of them and join in ``resolve(_:with:in:)``.
+/// `PLUE__…` variables, `--set`. The schema's defaults lie below all of them and join in `resolve`.
 public struct LayerStack: Sendable {
     /// The sections that some layer has, in the order they first appear.
     public internal(set) var sections: OrderedDictionary<String, LayeredSection> = [:]
@@ -16,6 +17,7 @@ public struct LayerStack: Sendable {
 public struct LayeredSection: Sendable {
     /// The first header that opens it; `nil` when only variables or flags do.
     var header: (layer: Layer, range: SourceRange)?
+    /// The keys of the section with what each layer says, by name.
     public internal(set) var keys: OrderedDictionary<String, LayeredValue> = [:]
 }
 
@@ -34,6 +36,7 @@ public struct LayeredValue: Sendable {
 
 /// One layer's value for one key, as written.
 public struct Contribution: Sendable {
+    /// Where the layer has it.
     public let origin: Origin
     let text: Text
 
@@ -44,6 +47,8 @@ public struct Contribution: Sendable {
         case written(ValueText)
         /// Not interpreted at all.
         case literal(String)
+        /// What the file holds, not interpreted at all.
+        case file(FilePath)
     }
 }
 
@@ -62,8 +67,17 @@ func stack(
         stack.add(parsed.document, role: parsed.role)
     }
     for (name, text) in candidate.variables where name.hasPrefix(variablePrefix) {
-        switch schema.key(ofVariable: name) {
-        case .success(let key): stack.add(Contribution(origin: .variable(name), text: .literal(text)), for: key)
+        switch schema.override(byVariable: name) {
+        case .success(.value(let key)): stack.add(Contribution(origin: .variable(name), text: .literal(text)), for: key)
+        case .success(.file(let key)):
+            let value = SectionModel.variable(for: key)
+            if candidate.variables[value] != nil {
+                problems.append(
+                    Diagnostic(
+                        "ambiguous-variable", key: key, at: Origin.variable(name).location, "both $\(value) and $\(name) are set",
+                        hint: "unset one of them"))
+            }
+            stack.add(Contribution(origin: .variable(name), text: .file(FilePath(text))), for: key)
         case .failure(let problem): problems.append(problem)
         }
     }

@@ -3,7 +3,34 @@ import OrderedCollections
 /// What the name of every overriding variable starts with.
 let variablePrefix = "PLUE__"
 
+/// What a variable of the overriding kind says about a setting.
+enum VariableOverride: Hashable, Sendable {
+    /// `PLUE__SECTION__KEY`: its value.
+    case value(SettingKey)
+    /// `PLUE__SECTION__KEY_FILE`: the file that holds its value, as Docker's and systemd's secrets come.
+    case file(SettingKey)
+
+    private static let fileSuffix = "_FILE"
+
+    /// The variable without the suffix that says that it names a file; `nil` without one.
+    static func setting(ofFileVariable name: String) -> String? {
+        name.hasSuffix(fileSuffix) && !name.hasSuffix("_" + fileSuffix) ? String(name.dropLast(fileSuffix.count)) : nil
+    }
+}
+
 extension SectionModel {
+    /// What a `PLUE__…` variable overrides. A setting whose own name ends in `_file` goes first.
+    func override(byVariable name: String) -> Result<VariableOverride, Diagnostic> {
+        let own = key(ofVariable: name)
+        if case .success(let key) = own, setting(for: key) != nil || VariableOverride.setting(ofFileVariable: name) == nil {
+            return .success(.value(key))
+        }
+        if let other = VariableOverride.setting(ofFileVariable: name), case .success(let key) = self.key(ofVariable: other) {
+            return .success(.file(key))
+        }
+        return own.map { .value($0) }
+    }
+
     /// The setting that `PLUE__SECTION__KEY` overrides.
     ///
     /// Two underscores divide components. Variables are upper case by custom and cannot hold `-`, so names are compared

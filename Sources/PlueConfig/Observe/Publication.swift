@@ -2,6 +2,7 @@
 public struct Publication<Root: Settings>: Sendable {
     /// `nil` for the first.
     public let old: Snapshot<Root>?
+    /// What runs from now on.
     public let new: Snapshot<Root>
     /// The settings that differ.
     public let changedKeys: [SettingKey]

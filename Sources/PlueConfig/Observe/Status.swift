@@ -1,5 +1,6 @@
 /// How a configuration stands: what runs, what was last tried, what waits.
 public struct Status: Sendable {
+    /// How the configuration stands, in one word.
     public enum State: String, Sendable {
         /// The last candidate runs.
         case running
@@ -13,9 +14,13 @@ public struct Status: Sendable {
         case degraded
     }
 
+    /// How the configuration stands.
     public var state: State
+    /// The number of the version that runs; 0 before the first.
     public var version: Int
+    /// Of the documents that run, `sha256:…`.
     public var digest: String
+    /// Whose profile is loaded.
     public var environment: EnvironmentName
     /// The files differ from what runs.
     public var drift: Bool
@@ -23,9 +28,13 @@ public struct Status: Sendable {
     public var isLastKnownGood: Bool
     /// The version that waits to be confirmed.
     public var confirmation: Confirmation?
+    /// The newest candidate and what became of it; `nil` before the first change.
     public var lastAttempt: Attempt?
+    /// Settings whose change waits for the next start.
     public var pendingRestart: [SettingKey]
+    /// How changes of files are noticed.
     public var watch: Watch
+    /// The registered services, in their order.
     public var services: [Service]
 
     /// How changes of files are noticed.
@@ -43,6 +52,7 @@ public struct Status: Sendable {
 
     /// One registered service.
     public struct Service: Sendable, Hashable {
+        /// As it was registered.
         public var name: String
         /// `running` or `degraded`.
         public var state: String

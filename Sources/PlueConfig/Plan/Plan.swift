@@ -9,14 +9,17 @@ public struct Plan: Sendable {
     /// The settings that will wait for the next start.
     public let pendingRestart: [SettingKey]
     /// What is doubtful about the candidate.
-    public let warnings: [Diagnostic]
+    public internal(set) var warnings: [Diagnostic]
 
     /// One setting's way from old to new.
     public struct Change: Sendable {
+        /// The setting.
         public let key: SettingKey
         /// `unset` when the running snapshot has no such setting.
         public let old: SettingContent
+        /// What it would be; a fingerprint when it is secret.
         public let new: SettingContent
+        /// When the change counts.
         public let effect: Effect
         // Where they stand is worked out when somebody asks: it takes longer than finding the change.
         fileprivate let oldPlace: Origin?
@@ -26,6 +29,10 @@ public struct Plan: Sendable {
         public var oldOrigin: String { oldPlace?.summary ?? "" }
         /// Where the new value stands; empty when there is no such setting any more.
         public var newOrigin: String { newPlace?.summary ?? "" }
+        /// Whether the same file is named as before, and only what it holds is another.
+        public var isOfContentOnly: Bool {
+            if case .file(let old, _) = old, case .file(let new, _) = new { old.path == new.path } else { false }
+        }
     }
 
     /// Whether there is anything to do.
@@ -67,7 +74,7 @@ public struct Plan: Sendable {
 
 extension EffectiveSetting {
     /// What the layers say, whether it runs yet or not.
-    var configured: SettingContent { pending ?? content }
+    package var configured: SettingContent { pending ?? content }
 }
 
 extension SettingContent {

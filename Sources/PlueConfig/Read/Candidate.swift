@@ -1,9 +1,11 @@
+public import Foundation
 public import SystemPackage
 
 /// A proposed configuration as it was read: texts, variables and overrides, nothing interpreted yet.
 ///
 /// Everything up to the plan is a pure function of a candidate and a schema.
 public struct Candidate: Sendable {
+    /// Whose profile the documents are.
     public var environment: EnvironmentName
     /// The documents that count for the environment, lowest layer first.
     public var documents: [SourceText]
@@ -13,19 +15,29 @@ public struct Candidate: Sendable {
     public var overrides: [Override]
     /// What `${file:…}` and `${credential:…}` name, read beside the documents.
     public var secretFiles: [FilePath: Result<String, FileReadError>]
+    /// What opens the encrypted values; `nil` without a keyring.
+    public var keys: SecretKeys?
+    /// What ``WatchedFile`` settings name, read beside the documents.
+    public var watchedFiles: [FilePath: Result<WatchedFile, FileReadError>]
     /// Problems of reading and of the profile chain; a candidate that has errors here is rejected with them.
     public var problems: [Diagnostic]
+    /// When it was read, for rules about time.
+    public var readAt: Date
 
     public init(
         environment: EnvironmentName, documents: [SourceText] = [], variables: [String: String] = [:],
-        overrides: [Override] = [], secretFiles: [FilePath: Result<String, FileReadError>] = [:], problems: [Diagnostic] = []
+        overrides: [Override] = [], secretFiles: [FilePath: Result<String, FileReadError>] = [:], keys: SecretKeys? = nil,
+        watchedFiles: [FilePath: Result<WatchedFile, FileReadError>] = [:], problems: [Diagnostic] = [], readAt: Date = Date()
     ) {
         self.environment = environment
         self.documents = documents
         self.variables = variables
         self.overrides = overrides
         self.secretFiles = secretFiles
+        self.keys = keys
+        self.watchedFiles = watchedFiles
         self.problems = problems
+        self.readAt = readAt
     }
 
     /// What the documents are called by: `sha256:…`.
@@ -50,7 +62,9 @@ public struct SourceText: Sendable {
     public var name: String
     /// As messages call it: `config/base.ini`.
     public var displayName: String
+    /// Which layer it is.
     public var role: Role
+    /// The text as it was read, whole; it may be no INI at all.
     public var bytes: [UInt8]
     /// Who owns the file, and so may have changed it; `nil` for what is no file.
     public var owner: UInt32?
@@ -65,6 +79,7 @@ public struct SourceText: Sendable {
 
 /// A value given on the command line or through the API, above all documents.
 public struct Override: Hashable, Sendable {
+    /// The setting that is overridden.
     public var key: SettingKey
     /// As it would be written after `=`: quotes and substitution count.
     public var text: String
@@ -85,17 +100,28 @@ public struct Override: Hashable, Sendable {
 }
 
 extension Candidate {
-    /// Whether both would come out of the road the same: the same texts, variables, overrides and secrets.
+    /// Whether both would come out of the road the same: the same texts, variables, overrides, secrets and watched files.
     func isSame(as other: Candidate) -> Bool {
         environment == other.environment && storedDocuments == other.storedDocuments && overrides == other.overrides
-            && variables == other.variables && problems == other.problems
+            && variables == other.variables && problems == other.problems && keys?.generation == other.keys?.generation
             && secretFiles.mapValues { try? $0.get() } == other.secretFiles.mapValues { try? $0.get() }
+            && watchedFiles.mapValues { try? $0.get() } == other.watchedFiles.mapValues { try? $0.get() }
+    }
+}
+
+extension Candidate {
+    /// The variables that the candidate takes values from, by `${NAME}` or as `PLUE__SECTION__KEY`.
+    package var consumedVariables: Set<String> {
+        SecretReferences(documents, overrides, variables).variables.union(variables.keys.filter { $0.hasPrefix(variablePrefix) })
     }
 }
 
 extension Candidate {
     /// The documents of a recorded version, in the layers their names say.
-    public init(_ environment: EnvironmentName, stored: [StoredDocument], variables: [String: String], overrides: [Override] = []) {
+    public init(
+        _ environment: EnvironmentName, stored: [StoredDocument], variables: [String: String], overrides: [Override] = [],
+        keys: SecretKeys? = nil
+    ) {
         let bytes = Dictionary(stored.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
         let selection = ProfileDirectory(names: bytes.keys).select(environment) {
             bytes[$0]
@@ -103,7 +129,7 @@ extension Candidate {
             $0
         }
         self.init(
-            environment: environment, documents: selection.documents, variables: variables, overrides: overrides,
+            environment: environment, documents: selection.documents, variables: variables, overrides: overrides, keys: keys,
             problems: selection.problems(for: environment, in: ""))
         readSecretFiles()
     }

@@ -16,6 +16,7 @@ public struct DirectorySource: Source {
     private let directory: FilePath
     private let variables: [String: String]
     private let overrides: [Override]
+    private let keys: @Sendable () -> SecretKeys?
     /// See ``DirectoryWriter/before``.
     package var beforeStep: @Sendable (WriteStep) throws(Errno) -> Void = { _ throws(Errno) in }
 
@@ -25,16 +26,37 @@ public struct DirectorySource: Source {
     /// More names than this are no configuration directory.
     private static let mostNames = 100_000
 
+    /// - Parameter keys: Reads what opens encrypted values, as it is at the moment; it may block.
     public init(
-        _ directory: FilePath, variables: [String: String] = ProcessInfo.processInfo.environment, overrides: [Override] = []
+        _ directory: FilePath, variables: [String: String] = ProcessInfo.processInfo.environment, overrides: [Override] = [],
+        keys: @escaping @Sendable () -> SecretKeys? = { nil }
     ) {
         self.directory = directory
+        self.keys = keys
         self.variables = variables
         self.overrides = overrides
     }
 
     public func read(_ environment: EnvironmentName, assuming changes: [String: [UInt8]?]) async -> Candidate {
         await offPool { readWhole(environment, changes) }
+    }
+
+    /// Every document there is, of all profiles, in the order of their names.
+    /// - Throws: ``FileReadError`` for one that cannot be read.
+    package func everyDocument() async throws(FileReadError) -> [SourceText] {
+        try await offPool { () -> Result<[SourceText], FileReadError> in
+            Result { () throws(FileReadError) in
+                guard let names = names() else { throw FileReadError(path: directory, cause: .missing) }
+                var texts: [SourceText] = []
+                for name in names.sorted() {
+                    guard let role = SourceText.Role(documentName: name) else { continue }
+                    let path = directory.appending(name)
+                    let bytes = try WholeRead(path, limit: Document.Limits().maxBytes).bytes
+                    texts.append(SourceText(name: name, displayName: path.string, role: role, bytes: bytes))
+                }
+                return texts
+            }
+        }.get()
     }
 
     public func write(_ changes: [DocumentChange], isInPlaceAllowed: Bool) async throws(WriteRefusal) {
@@ -62,7 +84,7 @@ public struct DirectorySource: Source {
             paths.insert(directory.appending(text.name))
             if case .profile(let name) = text.role { paths.insert(directory.appending("\(name).d")) }
         }
-        return paths.union(candidate.secretFiles.keys)
+        return paths.union(candidate.secretFiles.keys).union(candidate.keys?.paths ?? [])
     }
 
     // MARK: - One moment
@@ -92,7 +114,7 @@ public struct DirectorySource: Source {
     }
 
     private func readOnce(_ environment: EnvironmentName, _ changes: [String: [UInt8]?], _ reading: inout Reading) -> Candidate {
-        var candidate = Candidate(environment: environment, variables: variables, overrides: overrides)
+        var candidate = Candidate(environment: environment, variables: variables, overrides: overrides, keys: keys())
         guard EnvironmentName(environment.rawValue) != nil else {
             candidate.problems = [Diagnostic("invalid-name", "'\(environment)' is not an environment's name", expected: "[a-z][a-z0-9-]*")]
             return candidate
@@ -133,8 +155,16 @@ public struct DirectorySource: Source {
             text.owner = reading.signatures[directory.appending(text.name)]??.owner
             return text
         }
+        let permission = WritePermission(environment: environment)
+        let permissions =
+            [permission.problem(ofDirectory: directory)]
+            + candidate.documents.map { text in
+                let path = directory.appending(text.name)
+                return reading.signatures[path].flatMap(\.self).flatMap { permission.problem(of: $0, at: path) }
+            }
         candidate.problems =
-            problems + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
+            problems + permissions.compactMap(\.self) + (candidate.keys?.problems ?? [])
+            + (problems.isEmpty ? selection.problems(for: environment, in: directory.string, existing: listing.profiles) : [])
         for path in SecretReferences(selection.documents, overrides, variables).paths {
             do throws(FileReadError) {
                 let read = try WholeRead(path, limit: Candidate.longestSecret)
@@ -175,6 +205,8 @@ public struct DirectorySource: Source {
 /// The files that `${file:…}` and `${credential:…}` name in a candidate.
 struct SecretReferences {
     private(set) var paths: Set<FilePath> = []
+    /// The variables that `${NAME}` names.
+    private(set) var variables: Set<String> = []
 
     init(_ documents: [SourceText], _ overrides: [Override], _ variables: [String: String]) {
         for text in documents where Self.mayRefer(text.bytes) {
@@ -185,6 +217,10 @@ struct SecretReferences {
                     for item in items { add(item.fragments, variables) }
                 }
             }
+        }
+        for (name, path) in variables where name.hasPrefix(variablePrefix) && VariableOverride.setting(ofFileVariable: name) != nil {
+            // Which of them override a setting only the schema knows; a file that nobody needs may be missing.
+            if !path.isEmpty, !path.utf8.contains(0) { paths.insert(FilePath(path)) }
         }
         for override in overrides {
             if let value = try? ValueText(parsing: override.text) { add(value.fragments, variables) }
@@ -202,7 +238,8 @@ struct SecretReferences {
                 if let directory = variables["CREDENTIALS_DIRECTORY"], !directory.isEmpty {
                     paths.insert(FilePath(directory).appending(name))
                 }
-            case .variable, .setting: break
+            case .variable(let name): self.variables.insert(name)
+            case .setting: break
             }
         }
     }

@@ -16,6 +16,7 @@ extension FileAccess {
 
 /// What a path names.
 public struct FileStatus: Hashable, Sendable {
+    /// What there is at a path.
     public enum Kind: Hashable, Sendable { case regular, directory, other }
 
     public var kind: Kind
@@ -36,6 +37,7 @@ public struct FileStatus: Hashable, Sendable {
 
 /// Why a file could not be read.
 public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Why a file was not read.
     public enum Cause: Hashable, Sendable {
         case missing
         /// A directory, a pipe, a device.
@@ -49,7 +51,9 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
         case system(Errno)
     }
 
+    /// The file that was to be read.
     public let path: FilePath
+    /// Why it was not.
     public let cause: Cause
 
     public init(path: FilePath, cause: Cause) {
@@ -73,6 +77,7 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// Files in memory, for tests; each can be made to fail.
 public struct MemoryFiles: FileAccess {
+    /// What reading each path gives.
     public var files: [FilePath: Result<[UInt8], FileReadError>]
     /// The permissions of files, 0644 unless said.
     public var permissions: [FilePath: UInt16] = [:]

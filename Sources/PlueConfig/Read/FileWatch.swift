@@ -33,6 +33,7 @@ public final class FileWatch: Sendable {
     public struct Change: Hashable, Sendable {
         /// What noticed it.
         public enum Detection: String, Hashable, Sendable { case inotify, poll }
+        /// What noticed the change.
         public var by: Detection
     }
 
@@ -65,7 +66,8 @@ public final class FileWatch: Sendable {
     /// How files are watched now.
     public var status: Status { seen.withLock { $0 } }
 
-    /// Names the files and directories that matter from now on; what they are at this moment counts as known.
+    /// Names the files and directories that matter from now on. Those that did not before are reported as changed once they are
+    /// watched, since nobody knows what became of them after they were read.
     public func watch(_ paths: Set<FilePath>) {
         let isNew = wanted.withLock { wanted in
             guard wanted.paths != paths else { return false }
@@ -117,21 +119,21 @@ public final class FileWatch: Sendable {
         var settling = WatchSettling()
         var known = Picture([])
         var nextPoll = now()
-        var isRearmed = false
         while true {
             let latest = wanted.withLock { $0 }
             if latest.isStopped { break }
             if latest.generation != generation {
-                // What changes while the watch moves from the old paths to the new ones shows in the comparison.
+                // What changes while the watch moves from the old paths to the new ones shows in the comparison. What is watched only
+                // now was read before, and may have become what it is in between: it has to be read once more.
                 let paths = current.paths
                 current = latest
                 generation = latest.generation
                 notifier = rearm(notifier, current)
                 let picture = Picture(current.paths)
-                if !paths.isEmpty, picture.differs(from: known, in: paths.intersection(current.paths)) { emit(.inotify) }
+                let isNew = current.mode != .off && !current.paths.isSubset(of: paths)
+                if isNew || picture.differs(from: known, in: paths.intersection(current.paths)) { emit(.inotify) }
                 known = picture
                 nextPoll = now() + interval(current)
-                isRearmed = true
             }
             let deadline = [settling.deadline, current.mode == .off ? nil : nextPoll].compactMap(\.self).min()
             wait(notifier, until: deadline)
@@ -140,9 +142,8 @@ public final class FileWatch: Sendable {
             if settling.takeDue(at: now()) {
                 notifier = rearm(notifier, current)
                 let picture = Picture(current.paths)
-                if picture != known || isRearmed {
-                    isRearmed = false
-                    if picture != known { emit(.inotify) }
+                if picture != known {
+                    emit(.inotify)
                     known = picture
                 }
             } else if current.mode != .off, now() >= nextPoll {

@@ -52,7 +52,7 @@ public struct MemorySource: Source {
         for (name, bytes) in changes { texts[name] = bytes }
         return Candidate(
             environment, stored: texts.map { StoredDocument(name: $0.key, bytes: $0.value) }, variables: candidate.variables,
-            overrides: candidate.overrides)
+            overrides: candidate.overrides, keys: candidate.keys)
     }
 
     public func watchedPaths(for candidate: Candidate) -> Set<FilePath> { [] }
@@ -60,7 +60,10 @@ public struct MemorySource: Source {
 
 extension Candidate {
     /// A candidate of documents in memory, by file name, as a directory would hold them.
-    public init(environment: EnvironmentName, texts: [String: String], variables: [String: String] = [:], overrides: [Override] = []) {
+    public init(
+        environment: EnvironmentName, texts: [String: String], variables: [String: String] = [:], overrides: [Override] = [],
+        keys: SecretKeys? = nil
+    ) {
         let listing = ProfileDirectory(names: Array(texts.keys))
         let selection = listing.select(environment) { name in
             texts[name].map { Array($0.utf8) }
@@ -68,7 +71,7 @@ extension Candidate {
             $0
         }
         self.init(
-            environment: environment, documents: selection.documents, variables: variables, overrides: overrides,
+            environment: environment, documents: selection.documents, variables: variables, overrides: overrides, keys: keys,
             problems: selection.problems(for: environment, in: ""))
     }
 }

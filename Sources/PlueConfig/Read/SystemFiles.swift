@@ -7,7 +7,7 @@ import Darwin
 import Glibc
 #endif
 
-/// The files of this machine. Every call blocks: from asynchronous code it goes through ``offPool(_:)``.
+/// The files of this machine. Every call blocks: from asynchronous code it goes through `offPool`.
 public struct SystemFiles: FileAccess {
     public init() {}
 
@@ -106,6 +106,8 @@ struct FileSignature: Hashable, Sendable {
     let modified: Int64
     let changed: Int64
     let owner: UInt32
+    let group: UInt32
+    let permissions: UInt32
     let isRegular: Bool
 
     init?(_ file: FileDescriptor) {
@@ -128,6 +130,8 @@ struct FileSignature: Hashable, Sendable {
         modified = status.modified
         changed = status.changed
         owner = status.owner
+        group = status.group
+        permissions = status.permissions
         isRegular = status.is_regular != 0
     }
 }

@@ -42,7 +42,7 @@ public final class MemoryRecorder: Recorder {
     /// What this process left unfinished; another one's is gone with it. Cannot fail.
     public func unfinishedWrites() async throws -> [UnfinishedWrite] {
         state.withLock { state in
-            state.entries.filter { $0.isUnrestored && $0.attempt.outcome != nil }.map {
+            state.sinceNewestVersion.filter { $0.isUnrestored && $0.attempt.outcome != nil }.map {
                 UnfinishedWrite(attempt: $0.attempt.id, changes: $0.intent?.writes ?? [])
             }
         }
@@ -58,11 +58,13 @@ public final class MemoryRecorder: Recorder {
     }
 
     /// Cannot fail.
-    public func pendingConfirmation() async throws -> Confirmation? { state.withLock { $0.confirmation } }
+    public func pendingConfirmation(of environment: EnvironmentName) async throws -> Confirmation? {
+        state.withLock { $0.confirmations[environment] }
+    }
 
     /// Cannot fail.
     public func endConfirmation(of version: Int, by cause: Cause) async throws {
-        state.withLock { if $0.confirmation?.version == version { $0.confirmation = nil } }
+        state.withLock { state in state.confirmations = state.confirmations.filter { $0.value.version != version } }
     }
 
     /// Applies the retention now; ages are measured against `now`.
@@ -82,7 +84,6 @@ public final class MemoryRecorder: Recorder {
 private struct State {
     struct Entry {
         var attempt: Attempt
-        var lastAt: Date
         var intent: Intent?
         var version: Version?
         var isUnrestored = false
@@ -93,14 +94,16 @@ private struct State {
     var lastID = 0
     var lastNumber = 0
     var untilPruned = Retention.interval
-    var confirmation: Confirmation?
+    var confirmations: [EnvironmentName: Confirmation] = [:]
+
+    var sinceNewestVersion: ArraySlice<Entry> { entries[(entries.lastIndex { $0.version != nil }.map { $0 + 1 } ?? 0)...] }
 
     mutating func intend(_ intent: Intent) -> Int {
         lastID += 1
         let attempt = Attempt(
             id: lastID, cause: intent.cause, at: intent.at, phase: .commit, outcome: nil, digest: intent.digest,
             environment: intent.environment)
-        entries.append(Entry(attempt: attempt, lastAt: intent.at, intent: intent, isUnrestored: !intent.writes.isEmpty))
+        entries.append(Entry(attempt: attempt, intent: intent, isUnrestored: !intent.writes.isEmpty))
         return lastID
     }
 
@@ -117,7 +120,9 @@ private struct State {
         if conclusion.isRestored || conclusion.outcome == .committed { entries[index].isUnrestored = false }
         if conclusion.outcome == .committed {
             lastNumber += 1
-            confirmation = intent.confirmation.map { Confirmation(version: lastNumber, fallback: $0.fallback, deadline: $0.deadline) }
+            confirmations[intent.environment] = intent.confirmation.map {
+                Confirmation(version: lastNumber, fallback: $0.fallback, deadline: $0.deadline)
+            }
             entries[index].attempt.version = lastNumber
             version = Version(
                 number: lastNumber, parent: intent.parent, digest: intent.digest, environment: intent.environment,
@@ -130,11 +135,10 @@ private struct State {
 
     mutating func reject(_ attempt: Attempt) {
         let refused = attempt.refused(as: lastID + 1)
-        if let last = entries.last, refused.repeats(last.attempt) {
-            entries[entries.count - 1].lastAt = attempt.at
-        } else {
+        let isKnown = entries.last.map { refused.repeats($0.attempt) } ?? false
+        if !isKnown {
             lastID += 1
-            entries.append(Entry(attempt: refused, lastAt: attempt.at))
+            entries.append(Entry(attempt: refused))
         }
         recordedOutcome(at: attempt.at)
     }
@@ -147,6 +151,7 @@ private struct State {
         let limit = query.pageSize
         let wanted = entries.reversed().lazy.filter { entry in
             entry.attempt.id < query.before ?? .max && (query.includesRejected || entry.version != nil)
+                && (query.environment == nil || entry.attempt.environment == query.environment)
         }
         let page = Array(wanted.prefix(limit + 1)).map { HistoryPage.Entry(attempt: $0.attempt, version: $0.version) }
         return HistoryPage(page: page, limit: limit)
@@ -161,10 +166,10 @@ private struct State {
         untilPruned = Retention.interval
         let cutoff = retention.cutoff(at: now)
         let versions = entries.filter { $0.version != nil }
-        let fallback = confirmation?.fallback ?? .max
+        let fallback = confirmations.values.map(\.fallback).min() ?? .max
         let goingVersions = versions.dropLast(retention.versions).prefix { $0.attempt.at < cutoff && $0.version?.number ?? 0 < fallback }
         let refusals = entries.filter { $0.version == nil && $0.attempt.outcome != nil }
-        let goingRefusals = refusals.dropLast(retention.refusals) + refusals.filter { $0.lastAt < cutoff }
+        let goingRefusals = refusals.dropLast(retention.refusals) + refusals.filter { $0.attempt.at < cutoff }
         let going = Set(goingVersions.map(\.attempt.id) + goingRefusals.map(\.attempt.id))
         entries.removeAll { going.contains($0.attempt.id) }
     }

@@ -8,8 +8,11 @@ public struct Version: Hashable, Sendable {
     public var parent: Int?
     /// Over the documents, their names and the environment's name: `sha256:` and 64 hex digits.
     public var digest: String
+    /// Whose profile the documents are.
     public var environment: EnvironmentName
+    /// Who asked, through what, and why.
     public var cause: Cause
+    /// When it became live.
     public var at: Date
     /// The settings that differ from the parent, by name; never their values.
     public var changedKeys: [SettingKey]
@@ -38,11 +41,14 @@ public struct Cause: Hashable, Sendable {
         case start, file, signal, api, command, ssh, confirm, fleet
     }
 
+    /// Through what it came.
     public var trigger: Trigger
     /// `file:uid`, `unix:uid`, `token:name`, `ssh:key-comment`, `signal`, `system`, `fleet:…`.
     public var actor: String
     /// In the actor's words; empty when nobody was asked.
     public var reason: String
+    /// Who else had to agree, and did; kept in the audit log.
+    public var approvers: [String] = []
 
     public init(_ trigger: Trigger, actor: String, reason: String = "") {
         self.trigger = trigger
@@ -53,15 +59,20 @@ public struct Cause: Hashable, Sendable {
 
 /// What one service did in a transaction.
 public struct ServiceResult: Hashable, Sendable {
+    /// What became of one service.
     public enum Outcome: String, Hashable, Sendable {
         case applied, discarded, reverted, failed
     }
 
+    /// As the service was registered.
     public var name: String
+    /// What the change meant for it.
     public var action: ServiceAction
+    /// What became of it.
     public var outcome: Outcome
     /// The service's own words when it refused; never a secret.
     public var problem: String?
+    /// How long its phases took together.
     public var duration: Duration
 
     public init(name: String, action: ServiceAction, outcome: Outcome, problem: String? = nil, duration: Duration) {
@@ -95,8 +106,11 @@ public struct Attempt: Hashable, Sendable {
     }
 
     public var id: Int
+    /// Who asked, through what, and why.
     public var cause: Cause
+    /// When it began.
     public var at: Date
+    /// From the first reading to the end.
     public var duration: Duration
     /// The stage that ended it; `record` for a committed one.
     public var phase: Phase
@@ -104,11 +118,15 @@ public struct Attempt: Hashable, Sendable {
     public var outcome: Outcome?
     /// One sentence; the first of ``diagnostics`` when there are some.
     public var problem: String?
+    /// Everything that was wrong or doubtful with it, by place.
     public var diagnostics: [Diagnostic]
+    /// Of its documents, `sha256:…`; `nil` when they could not be read.
     public var digest: String?
+    /// Whose profile it was.
     public var environment: EnvironmentName
     /// The version it became.
     public var version: Int?
+    /// What became of each service that took part.
     public var services: [ServiceResult]
 
     public init(

@@ -1,5 +1,6 @@
 import OrderedCollections
 import PlueDocuments
+import SystemPackage
 
 /// Every value that some layer sets, matched with its row of the schema and with its substitutions made.
 struct Resolution: Sendable {
@@ -57,6 +58,9 @@ func resolve(_ stack: LayerStack, with schema: SectionModel, in candidate: Candi
             }
             resolved.names.append(setting.name)
             if let text = resolver.text(of: value, for: setting.model, key: SettingKey(section: name, name: setting.name)) {
+                if setting.model.isSecret, !setting.model.isWatchedFile, text.isPlain, !text.text.scalar.isEmpty {
+                    resolution.problems.append(plainSecret(SettingKey(section: name, name: setting.name), value))
+                }
                 resolved.settings.append(
                     ResolvedSetting(
                         name: setting.name, model: setting.model, text: text.text,
@@ -110,6 +114,13 @@ private func deprecated(
         label: "use '\(replacement)' instead")
 }
 
+private func plainSecret(_ key: SettingKey, _ value: LayeredValue) -> Diagnostic {
+    Diagnostic(
+        "plain-secret", severity: .warning, key: key, at: value.winner.valueLocation(isSecret: true),
+        "\(key) is secret, and stands in plain text in a document, its backups and its history",
+        hint: "encrypt it with 'plue secret encrypt \(key)', or refer to it, as in ${file:/run/secrets/\(key.name)}")
+}
+
 private func list(_ names: [String]) -> String {
     names.isEmpty ? "none" : names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")
 }
@@ -131,6 +142,7 @@ extension Contribution {
     public var written: String? {
         switch (text, origin) {
         case (.literal(let text), _): text
+        case (.file(let path), _): path.string
         case (.written(let text), _): text.rawText
         case (.entry, .entry(let layer, let entry)):
             if case .document(let document, _) = layer.content, entry.form != .block { document.rawText(of: entry) } else { nil }

@@ -18,6 +18,8 @@ struct Resolver {
         var text: SettingText
         /// Whether a part of it came from something secret.
         var isSecret: Bool
+        /// Whether it stands in a document as it is, for whoever reads that.
+        var isPlain = false
     }
 
     /// `${config:…}` may lead on so many times; a longer way is a mistake, and recursion must end somewhere.
@@ -39,14 +41,22 @@ struct Resolver {
         let isList = model.kind.isList
         switch contribution.text {
         case .literal(let text):
+            let place = Place(key: key, model: model, contribution: contribution, document: nil)
+            if text.isEncryptedValue { return opened(text, place) }
             return Text(text: isList ? .list(ValueText.literalItems(text)) : .scalar(text), isSecret: false)
+        case .file(let path):
+            let place = Place(key: key, model: model, contribution: contribution, document: nil)
+            guard let text = file(path, named: "the file \(path)", place, 0..<0)?.text else { return nil }
+            return Text(text: isList ? .list(ValueText.literalItems(text)) : .scalar(text), isSecret: true)
         case .entry:
             guard case .entry(let layer, let entry) = contribution.origin, case .document(let document, _) = layer.content else {
                 return nil
             }
             if !isList, entry.form == .bare {
                 let text = document.rawText(of: entry)
-                if !text.utf8.contains(UInt8(ascii: "$")) { return Text(text: .scalar(text), isSecret: false) }
+                if !text.utf8.contains(UInt8(ascii: "$")), !text.isEncryptedValue {
+                    return Text(text: .scalar(text), isSecret: false, isPlain: true)
+                }
             }
             let place = Place(key: key, model: model, contribution: contribution, document: document)
             guard isList else { return scalar(document.fragments(of: entry), place) }
@@ -78,6 +88,15 @@ struct Resolver {
         let contribution: Contribution
         let document: Document?
 
+        func secretPlace(in environment: EnvironmentName) -> SecretPlace {
+            guard case .entry(let layer, let entry) = contribution.origin, case .document(let document, let role) = layer.content else {
+                return SecretPlace(profile: environment.rawValue, key: key, type: model.kind.name)
+            }
+            // Under the name it is written with, which may be a deprecated one.
+            let written = SettingKey(section: key.section, name: document.key(of: entry))
+            return SecretPlace(profile: role.secretProfile, key: written, type: model.kind.name)
+        }
+
         func location(of range: Range<Int>) -> Location? {
             guard let document, range.lowerBound >= 0 else { return contribution.origin.location }
             let range = SourceRange(start: UInt32(clamping: range.lowerBound), end: UInt32(clamping: range.upperBound))
@@ -89,15 +108,23 @@ struct Resolver {
     }
 
     private mutating func scalar(_ fragments: [Fragment], _ place: Place) -> Text? {
+        if let token = Self.token(fragments) { return opened(token, place) }
         guard let joined = join(fragments, place) else { return nil }
-        return Text(text: .scalar(joined.text), isSecret: joined.isSecret)
+        return Text(text: .scalar(joined.text), isSecret: joined.isSecret, isPlain: !joined.hasReference && place.document != nil)
     }
 
     private mutating func items(_ items: [Item], _ place: Place) -> Text? {
         var texts: [String] = []
         var isSecret = false
         var isWhole = true
+        if items.count == 1, let token = Self.token(items[0].fragments) { return opened(token, place) }
         for item in items {
+            guard Self.token(item.fragments) == nil else {
+                report(
+                    "secret.undecryptable", place, 0..<0, "\(place.key) has an encrypted item, but only a whole value can be encrypted",
+                    hint: "encrypt the list as one: 'plue secret encrypt \(place.key)'")
+                return nil
+            }
             guard let joined = join(item.fragments, place) else {
                 isWhole = false
                 continue
@@ -111,6 +138,29 @@ struct Resolver {
             }
         }
         return isWhole ? Text(text: .list(texts), isSecret: isSecret) : nil
+    }
+
+    /// An encrypted value that is the whole of what is written; in `'…'` it is text like any other.
+    private static func token(_ fragments: [Fragment]) -> String? {
+        guard let first = fragments.first, first.isVerbatim, first.text.utf8.starts(with: "enc:v".utf8) else { return nil }
+        let text = fragments.map(\.text).joined()
+        return text.isEncryptedValue ? text : nil
+    }
+
+    private mutating func opened(_ token: String, _ place: Place) -> Text? {
+        do throws(UndecryptableSecret) {
+            guard let keys = candidate.keys else {
+                throw UndecryptableSecret(
+                    "is encrypted, and there is no keyring", hint: "make one with 'plue secret keygen', or name it in $PLUE_KEYRING_FILE")
+            }
+            let secret = try keys.open(token, place.secretPlace(in: candidate.environment))
+            // Covered again by the setting, which is secret from here on.
+            let text = secret.withExposed(\.self)
+            return Text(text: place.model.kind.isList ? .list(ValueText.literalItems(text)) : .scalar(text), isSecret: true)
+        } catch {
+            report("secret.undecryptable", place, 0..<0, "\(place.key) \(error.problem)", hint: error.hint)
+            return nil
+        }
     }
 
     private mutating func join(_ fragments: [Fragment], _ place: Place) -> (text: String, isSecret: Bool, hasReference: Bool)? {
@@ -142,6 +192,13 @@ struct Resolver {
                 return nil
             }
         }
+        if hasReference, text.isEncryptedValue {
+            // What a substitution yields is never looked at again, and a ciphertext is never a value.
+            report(
+                "secret.undecryptable", place, 0..<0, "\(place.key) is an encrypted value by way of a substitution, which is not opened",
+                hint: "write the encrypted value itself")
+            return nil
+        }
         return isWhole ? (text, isSecret, hasReference) : nil
     }
 
@@ -160,7 +217,7 @@ struct Resolver {
                     hint: "set \(name), or give a default: ${\(name):-text}")
             }
             return nil
-        case .file(let path): return file(path, named: "the file \(path)", place, reference)
+        case .file(let path): return file(path, named: "the file \(path)", place, reference.range)
         case .credential(let name):
             guard let directory = candidate.variables["CREDENTIALS_DIRECTORY"], !directory.isEmpty else {
                 report(
@@ -169,20 +226,20 @@ struct Resolver {
                     hint: "run under systemd with LoadCredential=\(name):…")
                 return nil
             }
-            return file(FilePath(directory).appending(name), named: "the credential '\(name)'", place, reference)
+            return file(FilePath(directory).appending(name), named: "the credential '\(name)'", place, reference.range)
         case .setting(let key): return setting(key, place, reference)
         }
     }
 
     private mutating func file(
-        _ path: FilePath, named name: String, _ place: Place, _ reference: Substitution.Reference
+        _ path: FilePath, named name: String, _ place: Place, _ range: Range<Int>
     ) -> (text: String, isSecret: Bool)? {
         switch candidate.secretFiles[path] {
         case .success(let text): return (text, true)
         case .failure(let error):
-            report("unreadable-secret", place, reference.range, "\(place.key) needs \(name): \(error)", hint: nil)
+            report("unreadable-secret", place, range, "\(place.key) needs \(name): \(error)", hint: nil)
         case nil:
-            report("unreadable-secret", place, reference.range, "\(place.key) needs \(name), which was not read", hint: nil)
+            report("unreadable-secret", place, range, "\(place.key) needs \(name), which was not read", hint: nil)
         }
         return nil
     }

@@ -172,6 +172,11 @@ struct JSONParser {
 
     // MARK: - Numbers
 
+    /// It is JSON, and still cannot be kept as it is.
+    private func tooLarge(_ message: String, _ range: Range<Int>) -> JSONText.Problem {
+        JSONText.Problem(code: "json-number", message: message, range: range)
+    }
+
     private mutating func number() throws(JSONText.Problem) -> JSONText.Node {
         let start = index
         var isWhole = true
@@ -192,10 +197,10 @@ struct JSONParser {
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
         if isWhole {
-            guard let number = Int(text) else { throw problem("the whole number needs more than 64 bits", start..<index) }
+            guard let number = Int(text) else { throw tooLarge("the whole number needs more than 64 bits", start..<index) }
             return JSONText.Node(content: .integer(number), range: start..<index)
         }
-        guard let number = Double(text), number.isFinite else { throw problem("the number is too large", start..<index) }
+        guard let number = Double(text), number.isFinite else { throw tooLarge("the number is too large", start..<index) }
         return JSONText.Node(content: .number(number), range: start..<index)
     }
 

@@ -9,13 +9,15 @@ extension SectionModel {
     ///   - name: The document as messages call it.
     /// - Throws: Everything that is wrong with it, each with its line and column.
     public init(jsonSchema bytes: [UInt8], name: String) throws(JSONSchemaErrors) {
-        let text = JSONText(bytes, name: name)
+        var text = JSONText(bytes, name: name)
         let root: JSONText.Node
         do {
             root = try text.parse()
         } catch {
-            throw JSONSchemaErrors(diagnostics: [text.diagnostic(error)])
+            let problem = text.diagnostic(error)
+            throw JSONSchemaErrors(diagnostics: [text.maySpeakOfSecrets ? problem.withoutExcerpts : problem])
         }
+        text.coverValues(of: root)
         var reader = JSONSchemaReader(text, root: root)
         let schema = reader.read()
         // What could not be read is not described either: one mistake, one message.

@@ -36,6 +36,8 @@ struct JSONText {
     let name: String
     private let bytes: [UInt8]
     private let lineStarts: [Int]
+    /// What is not shown in the text of a line.
+    private var covered: [Range<Int>] = []
 
     init(_ bytes: [UInt8], name: String) {
         self.name = name
@@ -92,11 +94,46 @@ struct JSONText {
         let start = lineStarts[line - 1]
         var end = line < lineStarts.count ? lineStarts[line] - 1 : bytes.count
         if end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
-        return end - start <= 4096 ? String(decoding: bytes[start..<end], as: UTF8.self) : nil
+        guard end - start <= 4096 else { return nil }
+        var shown = Array(bytes[start..<end])
+        for range in covered where range.overlaps(start..<end) {
+            for index in range.clamped(to: start..<end) { shown[index - start] = UInt8(ascii: "*") }
+        }
+        return String(decoding: shown, as: UTF8.self)
+    }
+
+    // MARK: - Secrets in a schema
+
+    private static let secretKeyword = "writeOnly"
+    private static let valueKeywords: Set<String> = ["default", "const", "enum", "examples"]
+
+    /// Whether a schema speaks of secrets, as far as can be told of one that is not JSON.
+    var maySpeakOfSecrets: Bool { String(decoding: bytes, as: UTF8.self).contains(Self.secretKeyword) }
+
+    /// Covers what may be a secret setting's value in the lines that messages show. Which of them are, references can make hard to
+    /// tell: in a schema with secrets all values are covered.
+    mutating func coverValues(of schema: Node) {
+        guard maySpeakOfSecrets else { return }
+        var open = [schema]
+        while let node = open.popLast() {
+            switch node.content {
+            case .object(let members):
+                for (name, member) in members {
+                    // A property may have the name of a keyword; what is in it is looked through.
+                    if Self.valueKeywords.contains(name), !member.value.isSchema { covered.append(member.value.range) }
+                    open.append(member.value)
+                }
+            case .array(let items): open += items
+            default: break
+            }
+        }
     }
 }
 
 extension JSONText.Node {
+    /// Whether it is an object, as a schema is and hardly a value.
+    fileprivate var isSchema: Bool { if case .object = content { true } else { false } }
+
     /// The content without its places.
     var value: JSONValue {
         switch content {
@@ -125,12 +162,19 @@ extension JSONValue {
         do {
             self = try text.parse().value
         } catch {
-            var diagnostic = text.diagnostic(error)
-            // A document that is data, unlike a schema, may hold secrets.
-            diagnostic.location?.excerpt = nil
-            for index in diagnostic.related.indices { diagnostic.related[index].location?.excerpt = nil }
-            throw JSONSyntaxError(diagnostic: diagnostic)
+            // A document that is data may hold secrets anywhere.
+            throw JSONSyntaxError(diagnostic: text.diagnostic(error).withoutExcerpts)
         }
+    }
+}
+
+extension Diagnostic {
+    /// The same without the text of any line.
+    var withoutExcerpts: Diagnostic {
+        var diagnostic = self
+        diagnostic.location?.excerpt = nil
+        for index in diagnostic.related.indices { diagnostic.related[index].location?.excerpt = nil }
+        return diagnostic
     }
 }
 

@@ -4,6 +4,7 @@ public struct RuleModel: Sendable {
     public let name: String
     /// The settings the diagnostic points at, relative to the section: `["debug"]`, `["tls", "certificate"]`.
     public let blames: [[String]]
+    /// Whether breaking it refuses the candidate.
     public let severity: Diagnostic.Severity
     /// Finds what breaks the rule; `nil` when a typed ``Schema`` checks it against its own struct.
     let check: (@Sendable (ValueTree, RuleContext) -> [Finding])?
@@ -35,6 +36,7 @@ public struct ValueTree: Sendable {
     public var values: [String: PlainValue] = [:]
     /// The names among ``values`` that some layer sets, as opposed to defaults.
     public var explicit: Set<String> = []
+    /// The sections inside, by name.
     public var sections: [String: ValueTree] = [:]
 
     public init() {}

@@ -26,7 +26,7 @@ public struct Schema<Root: Settings>: Sendable {
     /// A rule over the struct, with the places it blames.
     struct TypedRule: Sendable {
         let model: RuleModel
-        let holds: @Sendable (Root, RuleContext) -> Bool
+        let broken: @Sendable (Root, RuleContext) -> Rule<Root>.Breach?
     }
 
     /// Declares a schema.
@@ -61,7 +61,7 @@ public struct Schema<Root: Settings>: Sendable {
 struct SettingsBuild {
     let context: RuleContext
     /// Every rule that does not hold, with the full names of the settings it blames.
-    private(set) var broken: [(rule: RuleModel, blames: [SettingPath])] = []
+    private(set) var broken: [(rule: RuleModel, reason: String?, blames: [SettingPath])] = []
     private var path: SettingPath = []
 
     init(context: RuleContext) { self.context = context }
@@ -74,8 +74,9 @@ struct SettingsBuild {
         let schema = Value.schema
         var settings = Value()
         for assign in schema.assignments { assign(&settings, section, &self) }
-        for rule in schema.rules where !rule.holds(settings, context) {
-            broken.append((rule.model, rule.model.blames.map { path + $0 }))
+        for rule in schema.rules {
+            guard let breach = rule.broken(settings, context) else { continue }
+            broken.append((rule.model, breach.reason, rule.model.blames.map { path + $0 }))
         }
         return settings
     }
@@ -211,7 +212,7 @@ struct SchemaDeclaration<Root: Settings> {
             }
             let row = RuleModel(name: rule.name, blames: blamed.compactMap(\.self), severity: rule.severity, check: nil)
             model.rules.append(row)
-            typedRules.append(.init(model: row, holds: rule.holds))
+            typedRules.append(.init(model: row, broken: rule.broken))
         }
         for setting in model.settings.values {
             if let replacement = setting.replacement, model.settings[replacement] == nil {

@@ -115,6 +115,7 @@ public struct SectionModel: Sendable {
 
 /// A value behind a reference, so that a struct can contain its own kind.
 public final class Indirect<Value: Sendable>: Sendable {
+    /// What is kept.
     public let value: Value
     public init(_ value: Value) { self.value = value }
 }

@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// One typed leaf of a schema: its name in documents, the property it fills, its rules and its description.
 ///
 /// ```swift
@@ -39,13 +41,29 @@ public struct Setting<Root: Settings>: Sendable {
             name, property, traits, get: { $0?.withExposed(\.self) }, make: { Secret($0) }, isSecret: true, isOptional: true)
     }
 
+    /// Declares a setting that names a file whose content counts.
+    public init(
+        _ name: String, _ property: any WritableKeyPath<Root, WatchedFile> & Sendable, _ traits: SettingTrait<FilePath>...
+    ) {
+        self.init(
+            name, property, traits, get: { $0.path }, make: { WatchedFile($0) }, isSecret: false, isOptional: false, isWatchedFile: true)
+    }
+
+    /// Declares a setting that names a file whose content counts, and that may be unset.
+    public init(
+        _ name: String, _ property: any WritableKeyPath<Root, WatchedFile?> & Sendable, _ traits: SettingTrait<FilePath>...
+    ) {
+        self.init(
+            name, property, traits, get: { $0?.path }, make: { WatchedFile($0) }, isSecret: false, isOptional: true, isWatchedFile: true)
+    }
+
     /// - Parameters:
     ///   - get: The bare value in what the property stores.
     ///   - make: What the property stores for a bare value.
     private init<Stored: Sendable, Value: SettingValue>(
         _ name: String, _ property: any WritableKeyPath<Root, Stored> & Sendable, _ traits: [SettingTrait<Value>],
         get: @escaping @Sendable (Stored) -> Value?, make: @escaping @Sendable (Value) -> Stored,
-        isSecret: Bool, isOptional: Bool
+        isSecret: Bool, isOptional: Bool, isWatchedFile: Bool = false
     ) {
         element = SchemaElement { schema in
             let parts = traits.map(\.part)
@@ -65,9 +83,12 @@ public struct Setting<Root: Settings>: Sendable {
                 effect: parts.contains { if case .restart = $0 { true } else { false } } ? .restart : .live,
                 defaultValue: fallback?.plainValue,
                 constraints: constraints,
+                isWatchedFile: isWatchedFile,
                 decode: { (text) throws(ConversionProblem) in
                     let value = try Value(setting: text)
-                    return SettingModel.Decoded(value: make(value), plain: value.plainValue)
+                    let stored = make(value)
+                    return SettingModel.Decoded(
+                        value: stored, plain: value.plainValue, file: isWatchedFile ? stored as? WatchedFile : nil)
                 })
             if !setting.isRequired, let fallback, setting.replacement == nil {
                 let stored = make(fallback)

@@ -1,3 +1,5 @@
+public import Foundation
+
 /// One setting as every stage after the schema sees it: its row, with the Swift types erased.
 ///
 /// A typed ``Schema`` and an imported JSON Schema both become these rows; nothing downstream knows which it was.
@@ -7,6 +9,7 @@ public final class SettingModel: Sendable {
     public let name: String
     /// One line for the reference page, the sample file and `plue explain`.
     public let summary: String
+    /// What its values look like.
     public let kind: ValueKind
     /// Must be set in some layer: the schema's default does not count.
     public let isRequired: Bool
@@ -16,25 +19,37 @@ public final class SettingModel: Sendable {
     public let isOptional: Bool
     /// The name to use instead, when this one is only still read.
     public let replacement: String?
+    /// When a change of it counts.
     public let effect: Effect
     /// The value when no layer sets it; `nil` for an optional setting.
     public let defaultValue: PlainValue?
+    /// Its rules, in the order they were declared.
     public let constraints: [ConstraintModel]
     /// Reads text as the setting's type.
     let decode: @Sendable (SettingText) throws(ConversionProblem) -> Decoded
+    /// Whether it names a ``WatchedFile``, whose content is part of the value.
+    let isWatchedFile: Bool
 
     /// A value in both its forms.
     struct Decoded: Sendable {
         /// The Swift value, as the settings struct stores it.
         let value: any Sendable
         let plain: PlainValue
+        /// The file that the value names, as the struct stores it; not read yet when the value was read from text alone.
+        var file: WatchedFile?
+
+        /// The same value with the file's content.
+        func holding(_ file: WatchedFile) -> Decoded { Decoded(value: file, plain: plain, file: file) }
+
+        /// Whether both are the same value, and of a file the same content.
+        func isSame(as other: Decoded) -> Bool { plain == other.plain && file == other.file }
     }
 
     /// Makes a row by hand; a typed ``Setting`` is the usual way.
     init(
         name: String, summary: String, kind: ValueKind, isRequired: Bool = false, isSecret: Bool = false,
         isOptional: Bool = false, replacement: String? = nil, effect: Effect = .live, defaultValue: PlainValue? = nil,
-        constraints: [ConstraintModel] = [],
+        constraints: [ConstraintModel] = [], isWatchedFile: Bool = false,
         decode: @escaping @Sendable (SettingText) throws(ConversionProblem) -> Decoded
     ) {
         self.name = name
@@ -47,6 +62,7 @@ public final class SettingModel: Sendable {
         self.effect = effect
         self.defaultValue = defaultValue
         self.constraints = constraints
+        self.isWatchedFile = isWatchedFile
         self.decode = decode
     }
 }
@@ -69,6 +85,7 @@ public struct ConstraintModel: Sendable {
     public let requirement: String
     /// The same rule as JSON Schema keywords; empty when it has no words for it.
     public let jsonSchema: [String: JSONValue]
+    /// Whether breaking it refuses the candidate.
     public let severity: Diagnostic.Severity
     /// Whether the value keeps the rule. Given the value as the settings struct stores it.
     let holds: @Sendable (any Sendable, RuleContext) -> Bool
@@ -93,9 +110,12 @@ public struct RuleContext: Sendable {
     public let environment: EnvironmentName
     /// The files that path rules look at.
     public let files: any FileAccess
+    /// When the candidate was read.
+    public let time: Date
 
-    public init(environment: EnvironmentName, files: any FileAccess) {
+    public init(environment: EnvironmentName, files: any FileAccess, time: Date = Date()) {
         self.environment = environment
         self.files = files
+        self.time = time
     }
 }

@@ -18,4 +18,12 @@ public protocol Settings: Sendable {
     init()
     /// The single description of the struct's settings; declare it as `static let`.
     static var schema: Schema<Self> { get }
+
+    /// Given, to the outermost struct, every setting of a configuration that was found valid, the application's own sections and
+    /// what is at its default included: for a struct that passes all of it on, as to a template. Does nothing unless implemented.
+    mutating func adopt(_ everything: SettingTable)
+}
+
+extension Settings {
+    public mutating func adopt(_ everything: SettingTable) {}
 }

@@ -1,5 +1,6 @@
 internal import Crypto
 import Foundation
+public import SystemPackage
 
 /// Tells secrets apart without telling them: equal values have equal fingerprints, and nothing else can be learned.
 ///
@@ -18,8 +19,8 @@ public struct Fingerprints: Sendable {
 
     /// `hmac:` and 16 hex digits.
     public func fingerprint(of secret: Secret<PlainValue>) -> String {
-        secret.withExposed { value in
-            let code = HMAC<SHA256>.authenticationCode(for: Data(value.description.utf8), using: key)
+        secret.withExposedText { text in
+            let code = HMAC<SHA256>.authenticationCode(for: text, using: key)
             return "hmac:"
                 + code.prefix(8).map { byte in
                     let digits = String(byte, radix: 16)
@@ -34,6 +35,9 @@ public struct Fingerprints: Sendable {
         case .unset: .unset
         case .plain(let value): .value(value)
         case .secret(let secret): .secret(fingerprint: fingerprint(of: secret))
+        case .file(let file, isSecret: false): .file(file.path, fingerprint: fingerprint(of: file.digest))
+        case .file(let file, isSecret: true):
+            .secret(fingerprint: fingerprint(of: Secret(.list([file.path.plainValue, file.digest.withExposed(\.self)]))))
         }
     }
 }
@@ -43,22 +47,26 @@ public enum ShownValue: Hashable, Sendable, CustomStringConvertible {
     case unset
     case value(PlainValue)
     case secret(fingerprint: String)
+    /// A file by its path, and by its content's fingerprint.
+    case file(FilePath, fingerprint: String)
 
-    /// `8080`, `(secret hmac:0123456789abcdef)`, `(unset)`; text is quoted where it would be misread.
+    /// `8080`, `(secret hmac:0123456789abcdef)`, `/etc/tls.pem`, `(unset)`; text is quoted where it would be misread.
     public var description: String {
         switch self {
         case .unset: "(unset)"
         case .secret(let fingerprint): "(secret \(fingerprint))"
+        case .file(let path, _): path.string
         case .value(.string("")): "\"\""
         case .value(let value): value.description
         }
     }
 
-    /// `null`, the value, or `{"secret":true,"set":true,"fingerprint":"hmac:…"}`.
+    /// `null`, the value, for a file its path, or `{"secret":true,"set":true,"fingerprint":"hmac:…"}`.
     public var json: JSONValue {
         switch self {
         case .unset: .null
         case .value(let value): JSONValue(value)
+        case .file(let path, _): .string(path.string)
         case .secret(let fingerprint): ["secret": true, "set": true, "fingerprint": .string(fingerprint)]
         }
     }

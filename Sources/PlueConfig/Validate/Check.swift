@@ -1,11 +1,14 @@
 import OrderedCollections
 import PlueDocuments
+import SystemPackage
 
 /// The check of one resolution: reads every value as its type, applies its rules, fills in the defaults.
 struct Check {
     private let resolution: Resolution
     private let model: SectionModel
     private let context: RuleContext
+    /// What the files that settings name held when the candidate was read.
+    private let files: [FilePath: Result<WatchedFile, FileReadError>]
     /// What the process started with; `nil` while it starts.
     private let heldValues: [SettingKey: SettingModel.Decoded?]?
 
@@ -16,11 +19,13 @@ struct Check {
     private(set) var startValues: [SettingKey: SettingModel.Decoded?] = [:]
 
     init(
-        _ resolution: Resolution, model: SectionModel, context: RuleContext, startValues: [SettingKey: SettingModel.Decoded?]?
+        _ resolution: Resolution, model: SectionModel, context: RuleContext, files: [FilePath: Result<WatchedFile, FileReadError>],
+        startValues: [SettingKey: SettingModel.Decoded?]?
     ) {
         self.resolution = resolution
         self.model = model
         self.context = context
+        self.files = files
         heldValues = startValues
     }
 
@@ -64,8 +69,16 @@ struct Check {
     private mutating func decode(_ setting: ResolvedSetting, in section: String) -> SettingModel.Decoded? {
         do {
             let value = try setting.model.decode(setting.text)
+            var isRight = true
             for constraint in setting.model.constraints where !constraint.holds(value.value, context) {
+                isRight = isRight && constraint.severity != .error
                 report(constraint, setting, SettingKey(section: section, name: setting.name), value.plain)
+            }
+            guard let file = value.file, isRight else { return value }
+            switch files[file.path] {
+            case .success(let read): return value.holding(read)
+            case .failure(let error): report(error, setting, SettingKey(section: section, name: setting.name))
+            case nil: report(nil, setting, SettingKey(section: section, name: setting.name))
             }
             return value
         } catch {
@@ -81,8 +94,8 @@ struct Check {
         let held = hold(key, setting.model, value)
         if let running = held.running { values.append(running.value, named: setting.name) }
         return EffectiveSetting(
-            key: key, model: setting.model, content: SettingContent(held.running?.plain, isSecret: setting.isSecret),
-            pending: held.isPending ? SettingContent(value.plain, isSecret: setting.isSecret) : nil,
+            key: key, model: setting.model, content: SettingContent(held.running, isSecret: setting.isSecret),
+            pending: held.isPending ? SettingContent(value, isSecret: setting.isSecret) : nil,
             layered: setting.value)
     }
 
@@ -90,12 +103,14 @@ struct Check {
     private mutating func missing(_ row: SettingModel, in section: String, _ values: inout DecodedValues) -> EffectiveSetting {
         let key = SettingKey(section: section, name: row.name)
         if row.isRequired { reportMissing(key, row) }
-        let fallback = row.defaultValue.flatMap { try? row.decode(SettingText($0)) }
+        var fallback = row.defaultValue.flatMap { try? row.decode(SettingText($0)) }
+        // A default may name a file that this machine does not have; then it holds nothing.
+        if let path = fallback?.file?.path, let read = try? files[path]?.get() { fallback = fallback?.holding(read) }
         let held = hold(key, row, fallback)
-        if held.isPending, let running = held.running { values.append(running.value, named: row.name) }
+        if held.isPending || fallback?.file != nil, let running = held.running { values.append(running.value, named: row.name) }
         return EffectiveSetting(
-            key: key, model: row, content: SettingContent(held.running?.plain, isSecret: row.isSecret),
-            pending: held.isPending ? SettingContent(fallback?.plain, isSecret: row.isSecret) : nil,
+            key: key, model: row, content: SettingContent(held.running, isSecret: row.isSecret),
+            pending: held.isPending ? SettingContent(fallback, isSecret: row.isSecret) : nil,
             layered: nil)
     }
 
@@ -109,9 +124,14 @@ struct Check {
             return (value, false)
         }
         startValues[key] = .some(started)
-        guard started?.plain != value?.plain else { return (value, false) }
+        guard !isSame(started, value) else { return (value, false) }
         pendingRestart.append(key)
         return (started, true)
+    }
+
+    private func isSame(_ left: SettingModel.Decoded?, _ right: SettingModel.Decoded?) -> Bool {
+        guard let left, let right else { return left == nil && right == nil }
+        return left.isSame(as: right)
     }
 
     /// Adds the sections of the schema that no layer has, so that their defaults are shown and what they require is missed.
@@ -154,8 +174,8 @@ struct Check {
     }
 
     /// Reports the rules of typed schemas that do not hold.
-    mutating func report(_ broken: [(rule: RuleModel, blames: [SettingPath])]) {
-        for (rule, blames) in broken { report(rule, message: nil, blames, nil, nil) }
+    mutating func report(_ broken: [(rule: RuleModel, reason: String?, blames: [SettingPath])]) {
+        for (rule, reason, blames) in broken { report(rule, message: reason, blames, nil, nil) }
     }
 
     private mutating func report(
@@ -188,6 +208,16 @@ struct Check {
                 found.map { "\(item) is \($0.isEmpty ? "empty" : "'\($0)'"), but must be \(problem.expected)" }
                     ?? "\(item) must be \(problem.expected)",
                 label: "expected \(problem.expected)", expected: problem.expected, found: found, hint: problem.hint,
+                related: overrides(setting)))
+    }
+
+    /// A file whose content counts and could not be read.
+    private mutating func report(_ error: FileReadError?, _ setting: ResolvedSetting, _ key: SettingKey) {
+        let reason = setting.isSecret ? nil : error.map { ": \($0)" }
+        problems.append(
+            Diagnostic(
+                "unreadable-file", key: key, at: setting.value.winner.valueLocation(isSecret: setting.isSecret),
+                "\(key) names a file that \(error == nil ? "was not read" : "cannot be read")\(reason ?? "")",
                 related: overrides(setting)))
     }
 

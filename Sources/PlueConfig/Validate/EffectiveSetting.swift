@@ -1,6 +1,8 @@
 /// One setting of a snapshot as it is shown: its value, where it came from, and what it overrides.
 public struct EffectiveSetting: Sendable {
+    /// Its name and section.
     public let key: SettingKey
+    /// What the schema says of it.
     public let model: SettingModel
     /// What runs.
     public let content: SettingContent
@@ -24,13 +26,15 @@ public enum SettingContent: Sendable {
     case unset
     case plain(PlainValue)
     case secret(Secret<PlainValue>)
+    /// A path, with what the file holds.
+    case file(WatchedFile, isSecret: Bool)
 
-    init(_ value: PlainValue?, isSecret: Bool) {
-        guard let value else {
-            self = .unset
-            return
+    init(_ value: SettingModel.Decoded?, isSecret: Bool) {
+        switch (value?.plain, value?.file) {
+        case (nil, _): self = .unset
+        case (_, let file?): self = .file(file, isSecret: isSecret)
+        case (let value?, nil): self = isSecret ? .secret(Secret(value)) : .plain(value)
         }
-        self = isSecret ? .secret(Secret(value)) : .plain(value)
     }
 
     /// The value as the process uses it, bare. What calls this must not print it.
@@ -39,25 +43,37 @@ public enum SettingContent: Sendable {
         case .unset: nil
         case .plain(let value): value
         case .secret(let secret): secret.withExposed(\.self)
+        case .file(let file, _): file.path.plainValue
         }
     }
 
-    public var isSecret: Bool { if case .secret = self { true } else { false } }
+    /// Whether this is the value. Secrets are compared in constant time.
+    package func holds(_ value: PlainValue) -> Bool {
+        switch self {
+        case .unset: false
+        case .plain(let own): own == value
+        case .secret(let secret): secret.isSame(as: Secret(value))
+        case .file(let file, _): file.path.plainValue == value
+        }
+    }
+
+    /// Whether its value may not be shown.
+    public var isSecret: Bool {
+        switch self {
+        case .unset, .plain: false
+        case .secret: true
+        case .file(_, let isSecret): isSecret
+        }
+    }
 
     /// Whether both are the same value. Secrets are compared in constant time.
-    func isSame(as other: SettingContent) -> Bool {
+    package func isSame(as other: SettingContent) -> Bool {
         switch (self, other) {
         case (.unset, .unset): true
         case (.plain(let left), .plain(let right)): left == right
         case (.secret(let left), .secret(let right)): left.isSame(as: right)
+        case (.file(let left, _), .file(let right, _)): left == right
         default: false
         }
-    }
-}
-
-extension Secret where Value == PlainValue {
-    /// Compares in time that depends on the lengths alone.
-    func isSame(as other: Self) -> Bool {
-        withExposed { left in other.withExposed { right in Secret<String>(left.description) == Secret<String>(right.description) } }
     }
 }

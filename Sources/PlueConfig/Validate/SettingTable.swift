@@ -27,6 +27,7 @@ public struct SettingTable: Sendable, RandomAccessCollection {
 
     public var startIndex: Int { settings.startIndex }
     public var endIndex: Int { settings.endIndex }
+    /// The setting at a position, in the schema's order.
     public subscript(position: Int) -> EffectiveSetting { settings[position] }
 
     /// The setting of that name, or `nil` when the snapshot has none.

@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// The configuration that runs, or would: immutable, validated, typed. Holding one is the proof that its candidate was valid.
 public final class Snapshot<Root: Settings>: Sendable {
     /// The settings struct. Related values read from one snapshot belong together.
@@ -6,6 +8,7 @@ public final class Snapshot<Root: Settings>: Sendable {
     public let version: Int
     /// Over the documents and the environment: `sha256:…`.
     public let digest: String
+    /// Whose profile it was made from.
     public let environment: EnvironmentName
     /// Every setting with its origin.
     public let settings: SettingTable
@@ -41,15 +44,16 @@ public final class Snapshot<Root: Settings>: Sendable {
     /// - Returns: The snapshot, or `nil` when there is an error among the problems.
     static func validate(
         _ resolution: Resolution, by schema: Schema<Root>, including model: SectionModel, digest: String,
-        in context: RuleContext, beside running: Snapshot?
+        in context: RuleContext, files: [FilePath: Result<WatchedFile, FileReadError>], beside running: Snapshot?
     ) -> (snapshot: Snapshot?, problems: [Diagnostic]) {
-        var check = Check(resolution, model: model, context: context, startValues: running?.startValues)
+        var check = Check(resolution, model: model, context: context, files: files, startValues: running?.startValues)
         check.run()
         guard !check.problems.hasErrors, !resolution.problems.hasErrors else { return (nil, check.problems) }
         var build = SettingsBuild(context: context)
-        let value = build.settings(Root.self, from: check.decoded)
+        var value = build.settings(Root.self, from: check.decoded)
         check.report(build.broken)
         guard !check.problems.hasErrors else { return (nil, check.problems) }
+        value.adopt(check.settings)
         let snapshot = Snapshot(
             value: value, version: 0, digest: digest, environment: context.environment, settings: check.settings,
             pendingRestart: check.pendingRestart, startValues: check.startValues)

@@ -1,3 +1,4 @@
+import CPlueSystem
 import Foundation
 public import SystemPackage
 
@@ -26,13 +27,25 @@ struct DirectoryWriter {
     func write(_ changes: [DocumentChange]) throws(WriteRefusal) {
         try locked { () throws(WriteRefusal) in
             var staged: [Staged] = []
-            defer { for file in staged { file.discard() } }
-            for change in changes { staged.append(try stage(change)) }
-            for file in staged {
-                guard current(file.target) == file.change.before else { throw WriteRefusal(.changedMeanwhile, file.target) }
+            var made: [FilePath] = []
+            var isReplaced = false
+            defer {
+                for file in staged { file.discard() }
+                // A drop-in directory that was made for nothing.
+                if !isReplaced { for parent in made { rmdir(parent.string) } }
             }
+            for change in changes where try current(target(change.name)) != change.after {
+                if let parent = try makeParent(of: target(change.name)) { made.append(parent) }
+                staged.append(try stage(change))
+            }
+            for file in staged {
+                guard try current(file.target) == file.change.before else { throw WriteRefusal(.changedMeanwhile, file.target) }
+            }
+            isReplaced = true
             for index in staged.indices { try replace(&staged[index]) }
-            try sync(staged.map { $0.target.removingLastComponent() })
+            try sync(
+                staged.flatMap { [$0.target, directory.appending($0.change.name)] }.map { $0.removingLastComponent() }
+                    + made.map { $0.removingLastComponent() })
         }
     }
 
@@ -47,12 +60,16 @@ struct DirectoryWriter {
                 do throws(WriteRefusal) {
                     let target = target(change.name)
                     discardLeftover(beside: target)
-                    let found = current(target)
+                    let found = try current(target)
                     if found == change.before { continue }
-                    guard change.mayHaveLeft(found) else { throw WriteRefusal(.changedMeanwhile, target) }
-                    var file = try stage(change.inverse)
+                    guard found == change.after || isMountPoint(target) && change.mayHaveLeft(found) else {
+                        throw WriteRefusal(.changedMeanwhile, target)
+                    }
+                    let parent = try makeParent(of: target)
+                    var file = try stage(DocumentChange(name: change.name, before: found, after: change.before))
                     defer { file.discard() }
                     try replace(&file)
+                    if let parent { touched.append(parent.removingLastComponent()) }
                     touched.append(target.removingLastComponent())
                 } catch {
                     failure = failure ?? error
@@ -77,12 +94,19 @@ struct DirectoryWriter {
         }
     }
 
+    /// Makes the directory that a document is to be in.
+    /// - Returns: It, when it was not there.
+    private func makeParent(of target: FilePath) throws(WriteRefusal) -> FilePath? {
+        let parent = target.removingLastComponent()
+        if mkdir(parent.string, 0o755) == 0 { return parent }
+        guard errno == EEXIST else { throw WriteRefusal(.system(Errno(rawValue: errno)), target) }
+        return nil
+    }
+
     private func stage(_ change: DocumentChange) throws(WriteRefusal) -> Staged {
         let target = target(change.name)
         guard let bytes = change.after else { return Staged(change: change, target: target) }
         try step(.stage(change.name), target)
-        let parent = target.removingLastComponent()
-        if mkdir(parent.string, 0o755) != 0, errno != EEXIST { throw WriteRefusal(.system(Errno(rawValue: errno)), target) }
         discardLeftover(beside: target)
         let temporary = Self.temporary(for: target)
         let descriptor = open(temporary.string, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -91,7 +115,7 @@ struct DirectoryWriter {
         let staged = Staged(change: change, target: target, temporary: temporary)
         do {
             try Self.write(bytes, to: descriptor)
-            try takeOver(descriptor, from: target)
+            try takeOver(descriptor, from: target, isPrivate: change.isCopy)
             guard fsync(descriptor) == 0 else { throw Errno(rawValue: errno) }
         } catch {
             staged.discard()
@@ -103,9 +127,23 @@ struct DirectoryWriter {
     private func replace(_ file: inout Staged) throws(WriteRefusal) {
         try step(.replace(file.change.name), file.target)
         guard let temporary = file.temporary else {
-            guard unlink(file.target.string) == 0 || errno == ENOENT else {
-                throw WriteRefusal(.system(Errno(rawValue: errno)), file.target)
+            // The name in this directory: where it is a link, what it leads to belongs to somebody else.
+            let path = directory.appending(file.change.name)
+            guard unlink(path.string) == 0 || errno == ENOENT else {
+                let failure = Errno(rawValue: errno)
+                throw WriteRefusal(failure == .resourceBusy ? .cannotRename : .system(failure), path)
             }
+            return
+        }
+        // Exchanged, where there is something to exchange with: what comes out is looked at, so that what an editor saved
+        // since it was compared is not lost.
+        if file.change.before != nil, plue_exchange(temporary.string, file.target.string) == 0 {
+            guard (try? current(temporary)) == file.change.before else {
+                _ = plue_exchange(temporary.string, file.target.string)
+                throw WriteRefusal(.changedMeanwhile, file.target)
+            }
+            file.discard()
+            file.temporary = nil
             return
         }
         if rename(temporary.string, file.target.string) == 0 {
@@ -136,21 +174,42 @@ struct DirectoryWriter {
     }
 
     /// The mode and owner of the document that is replaced; those of its neighbours for a new one.
-    private func takeOver(_ descriptor: Int32, from target: FilePath) throws {
+    private func takeOver(_ descriptor: Int32, from target: FilePath, isPrivate: Bool) throws {
         var found = stat()
         let own = stat(target.string, &found) == 0
         if !own, stat(directory.string, &found) != 0 { throw Errno(rawValue: errno) }
-        // A new document is readable by whoever may list the directory it is in, and written by its owner.
-        let mode = own ? found.st_mode & 0o7777 : found.st_mode & 0o044 | 0o600
+        // A new document is written by its owner, and read by whoever may list the directory and read all documents beside it.
+        // What a copy is of may have been readable by its owner alone.
+        let mode = isPrivate ? 0o600 : own ? found.st_mode & 0o7777 : found.st_mode & 0o044 & narrowestMode(beside: target) | 0o600
         if found.st_uid != geteuid() || found.st_gid != getegid() {
-            // Only root may give files away; elsewhere the writer keeps what it wrote.
-            _ = fchown(descriptor, found.st_uid, found.st_gid)
+            // Only root may give files away, and others to groups they are in; else the writer keeps what it wrote.
+            if fchown(descriptor, found.st_uid, found.st_gid) != 0 { _ = fchown(descriptor, uid_t.max, found.st_gid) }
         }
         guard fchmod(descriptor, mode) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// What a document holds; `nil` when it does not exist, or is nothing that can be read.
-    private func current(_ target: FilePath) -> [UInt8]? { try? SystemFiles().read(target) }
+    private func narrowestMode(beside target: FilePath) -> mode_t {
+        let parent = target.removingLastComponent()
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.string)) ?? []
+        return names.filter { $0.hasSuffix(".ini") && !$0.hasPrefix(".") }.reduce(0o777) { mode, name in
+            var found = stat()
+            return stat(parent.appending(name).string, &found) == 0 ? mode & found.st_mode : mode
+        }
+    }
+
+    /// What a document holds; `nil` when it does not exist.
+    /// - Throws: When it is there and cannot be read: what is not known is not overwritten.
+    private func current(_ target: FilePath) throws(WriteRefusal) -> [UInt8]? {
+        do throws(FileReadError) {
+            return try SystemFiles().read(target)
+        } catch {
+            guard error.cause == .missing else { throw WriteRefusal(.unreadable, target) }
+            return nil
+        }
+    }
+
+    /// Whether a document is written in place, if at all: only then is there something between the old and the new.
+    private func isMountPoint(_ target: FilePath) -> Bool { plue_is_mount_point(target.string) != 0 }
 
     /// Where a document's bytes are, links followed; a link that leads nowhere is where they will be.
     private func target(_ name: String) -> FilePath {
@@ -222,20 +281,25 @@ package enum WriteStep: Hashable, Sendable {
 }
 
 extension DocumentChange {
-    /// Whether what was found is what writing the change, or being killed while writing it in place, leaves behind.
+    /// Whether what was found is what a process leaves behind that is killed while it writes the change in place, or while it
+    /// puts that back: the old bytes up to somewhere, from there the new ones, from there the old ones again.
     func mayHaveLeft(_ found: [UInt8]?) -> Bool {
         if found == after { return true }
-        guard let found, let before, let after else { return false }
-        let written = zip(found, after).prefix { $0 == $1 }.count
-        return written > 0 && found.dropFirst(written) == before.dropFirst(written)
+        guard let found, let before, let after, found.count >= min(before.count, after.count) else { return false }
+        let old = zip(found, before).prefix { $0 == $1 }.count
+        let new = old + zip(found.dropFirst(old), after.dropFirst(old)).prefix { $0 == $1 }.count
+        return new == found.count || found.dropFirst(new) == before.dropFirst(new)
     }
 }
 
 /// Why documents could not be written.
 public struct WriteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Why a document was not written.
     public enum Cause: Hashable, Sendable {
         /// The document holds something else than the change was made from.
         case changedMeanwhile
+        /// Something is in its place that cannot be read: a pipe, a directory, a file of somebody else's.
+        case unreadable
         /// The document is a mount of its own, which nothing can be renamed onto.
         case cannotRename
         /// Another program writes to the directory.
@@ -245,9 +309,21 @@ public struct WriteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case system(Errno)
     }
 
+    /// Why it was not.
     public let cause: Cause
     /// The document, or the directory.
     public let path: FilePath
+
+    /// Whether somebody else is in the way: the same change may be made later, or otherwise.
+    public var isConflict: Bool {
+        switch cause {
+        case .changedMeanwhile, .unreadable, .cannotRename, .busy: true
+        case .readOnlySource, .system: false
+        }
+    }
+
+    /// Whether this user may not write there.
+    public var isOfPermission: Bool { cause == .system(.permissionDenied) || cause == .system(.notPermitted) }
 
     public init(_ cause: Cause, _ path: FilePath) {
         self.cause = cause
@@ -258,6 +334,7 @@ public struct WriteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch cause {
         case .changedMeanwhile: "\(path) was changed by somebody else meanwhile; look at it, and try again"
+        case .unreadable: "\(path) is there and cannot be read, so it is not overwritten; look at it, and move it away"
         case .cannotRename:
             "\(path) is a mount of its own, onto which nothing can be renamed; mount its directory, or set reload.allow_in_place = true"
         case .busy: "another program is writing to \(path); try again"

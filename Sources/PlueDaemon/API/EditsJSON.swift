@@ -4,7 +4,8 @@ public import PlueConfig
 /// Edits as they travel between the command line and the daemon: `application/vnd.plue.edits+json`.
 ///
 /// ```json
-/// {"edits":[{"set":"server.port","to":"8081"},{"remove":"server.debug"},{"removeSection":"labels"},
+/// {"edits":[{"set":"server.port","to":"8081"},{"set":"server.port","to":"8081","in":"base.ini"},
+///           {"reencrypt":"base.ini","values":{"enc:v1:…":"enc:v1:…"}},{"remove":"server.debug"},{"removeSection":"labels"},
 ///           {"replace":"production.ini","with":"[server]\n…"},{"removeDocument":"production.d/10-x.ini"}]}
 /// ```
 public enum EditsJSON {
@@ -15,12 +16,19 @@ public enum EditsJSON {
     private static func json(_ edit: Edits.Edit) -> JSONValue? {
         switch edit {
         case .set(let key, let text): ["set": .string(key.description), "to": .string(text)]
+        case .setIn(let document, let key, let text):
+            ["set": .string(key.description), "to": .string(text), "in": .string(document)]
+        case .reencrypt(let document, let values):
+            [
+                "reencrypt": .string(document),
+                "values": .object(OrderedDictionary(uniqueKeysWithValues: values.map { ($0.key, .string($0.value)) })),
+            ]
         case .remove(let key): ["remove": .string(key.description)]
         case .removeSection(let section): ["removeSection": .string(section)]
         case .replace(let document, let bytes): ["replace": .string(document), "with": .string(String(decoding: bytes, as: UTF8.self))]
         case .removeDocument(let document): ["removeDocument": .string(document)]
-        // Versions are named, never sent.
-        case .restore: nil
+        // Versions are named, never sent; and what cannot be made is not asked for.
+        case .restore, .impossible: nil
         }
     }
 
@@ -37,7 +45,10 @@ public enum EditsJSON {
         var edits = Edits()
         for (index, element) in elements.enumerated() {
             guard let edit = edit(from: element) else {
-                throw Malformed(description: "edit \(index + 1) is not one of set/to, remove, removeSection, replace/with, removeDocument")
+                throw Malformed(
+                    description:
+                        "edit \(index + 1) is not one of set/to, set/to/in, reencrypt/values, remove, removeSection, replace/with, removeDocument"
+                )
             }
             edits.steps.append(edit)
         }
@@ -51,6 +62,18 @@ public enum EditsJSON {
         case (2, "set"), (2, "to"):
             guard let key = json["set"]?.string.flatMap({ SettingKey($0) }), let text = json["to"]?.string else { return nil }
             return .set(key, to: text)
+        case (3, _) where json["set"] != nil:
+            guard let key = json["set"]?.string.flatMap({ SettingKey($0) }), let text = json["to"]?.string,
+                let document = json["in"]?.string
+            else { return nil }
+            return .setIn(document: document, key, to: text)
+        case (2, "reencrypt"), (2, "values"):
+            guard let document = json["reencrypt"]?.string, let values = json["values"]?.members,
+                values.values.allSatisfy({ $0.string != nil })
+            else { return nil }
+            return .reencrypt(
+                document: document,
+                Dictionary(values.compactMap { name, value in value.string.map { (name, $0) } }, uniquingKeysWith: { $1 }))
         case (1, "remove"): return json["remove"]?.string.flatMap { SettingKey($0) }.map { .remove($0) }
         case (1, "removeSection"): return json["removeSection"]?.string.map { .removeSection($0) }
         case (2, "replace"), (2, "with"):

@@ -10,6 +10,8 @@ struct Problem: Error {
     let status: HTTPResponse.Status
     let detail: String
     var members: JSONValue = [:]
+    /// What the response says beside its body.
+    var headers: HTTPFields = [:]
 
     init(_ status: HTTPResponse.Status, _ detail: String) {
         self.status = status
@@ -24,12 +26,16 @@ struct Problem: Error {
         if attempt.outcome == .degraded {
             status = .serviceUnavailable
             members["rolledBack"] = false
+        } else if attempt.phase == .record {
+            // The history cannot be written: nothing changes until it can.
+            status = .serviceUnavailable
+            members["rolledBack"] = true
         } else if attempt.outcome == .reverted || attempt.diagnostics.isEmpty {
             status = .internalServerError
             members["rolledBack"] = true
         } else {
             status = .unprocessableContent
-            members["errors"] = DiagnosticJSON.report(attempt.diagnostics)["diagnostics"]
+            members["errors"] = .array(attempt.diagnostics.map(DiagnosticJSON.framed))
         }
         if let service = attempt.services.first(where: { $0.problem != nil }) { members["service"] = .string(service.name) }
     }
@@ -39,7 +45,7 @@ struct Problem: Error {
         status = .unprocessableContent
         detail = rejection.diagnostics.first { $0.severity == .error }?.message ?? "the candidate was refused"
         members["phase"] = .string(rejection.phase.rawValue)
-        members["errors"] = DiagnosticJSON.report(rejection.diagnostics)["diagnostics"]
+        members["errors"] = .array(rejection.diagnostics.map(DiagnosticJSON.framed))
     }
 
     /// A change that was refused before its contents were looked at.
@@ -56,7 +62,13 @@ struct Problem: Error {
         case .awaitingConfirmation(let confirmation):
             status = .conflict
             members["confirm"] = StatusJSON.confirmation(confirmation)
-        case .drift, .nothingToConfirm, .notWritten, .otherEnvironment: status = .conflict
+        case .drift, .nothingToConfirm, .otherEnvironment, .expired: status = .conflict
+        case .notRecorded: status = .serviceUnavailable
+        case .notWritten(let refusal):
+            status = refusal.isConflict ? .conflict : refusal.isOfPermission ? .forbidden : .internalServerError
+            members["rolledBack"] = true
+        case .notPermitted: status = .forbidden
+        case .needsApproval, .otherPlan: status = .conflict
         case .noSuchVersion: status = .notFound
         case .confirmationTime: status = .badRequest
         case .busy: status = .conflict
@@ -68,27 +80,32 @@ struct Problem: Error {
             "type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code), "detail": .string(detail),
         ]
         for (name, value) in members.members { body[name] = value }
+        var fields: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
+        fields.append(contentsOf: headers)
         return Response(
-            status: status, headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: body.text() + "\n")))
+            status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(string: body.text() + "\n")))
     }
 }
 
 /// Gives every error the same form, the router's own included.
 struct ProblemMiddleware: RouterMiddleware {
-    typealias Context = PeerRequestContext
+    typealias Context = APIContext
 
     @concurrent
     func handle(
-        _ request: Request, context: PeerRequestContext, next: @concurrent (Request, PeerRequestContext) async throws -> Response
+        _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let problem as Problem {
             return problem.response
         } catch let error as any HTTPResponseError {
-            return Problem(error.status, error.status == .notFound ? "there is nothing at \(request.uri.path)" : error.status.reasonPhrase)
-                .response
+            var problem = Problem(
+                error.status,
+                error.status == .notFound ? "there is nothing at \(VisibleText.of(request.uri.path))" : error.status.reasonPhrase)
+            // That the connection ends after it, for instance.
+            if let error = error as? HTTPError { problem.headers = error.headers }
+            return problem.response
         }
     }
 }

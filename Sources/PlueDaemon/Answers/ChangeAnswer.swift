@@ -11,6 +11,7 @@ public enum ChangeAnswer {
             [
                 "version": .integer(version), "committed": true, "changed": .array(plan.changes.map { .string($0.key.description) }),
                 "confirm": confirmation.map(StatusJSON.confirmation) ?? .null,
+                "warnings": .array(plan.warnings.map(DiagnosticJSON.framed)),
             ]
         case .rejected(let attempt): throw RejectedChange(attempt: attempt)
         }
@@ -18,10 +19,19 @@ public enum ChangeAnswer {
 
     /// For people.
     public static func text(_ answer: JSONValue) -> String {
-        let text = StatusText.reload(answer)
+        if let proposal = answer["proposal"] {
+            let id = proposal["id"]?.integer ?? 0
+            let sections = (answer["sections"]?.elements ?? []).compactMap(\.string).map { "[\($0)]" }.joined(separator: ", ")
+            return
+                "nothing is changed yet: \(sections) takes somebody else's approval\nproposal \(id) waits for 'plue approve \(id)' until \(proposal["expires"]?.string ?? "")"
+        }
+        let warnings = (answer["warnings"]?.elements ?? []).filter { $0["code"]?.string == "kept-copy" }
+        let text = ([StatusText.reload(answer)] + warnings.map { "warning: \($0["message"]?.string ?? "")" }).joined(separator: "\n")
         guard let confirm = answer["confirm"], confirm != .null else { return text }
         return text
             + "\nconfirm it within \(confirm["remainingSeconds"]?.integer ?? 0) s with 'plue confirm', or version \(confirm["fallback"]?.integer ?? 0) comes back"
+            + (confirm["offline"] == nil
+                ? "" : "\nno daemon runs: it comes back at the next start, or with the next command that changes something")
     }
 }
 
@@ -63,11 +73,14 @@ public enum PlanAnswer {
         ]
     }
 
-    private static func change(_ change: Plan.Change, _ fingerprints: Fingerprints) -> JSONValue {
-        [
+    /// `{"key":"server.port","old":8080,"new":8443,"oldOrigin":"…","newOrigin":"…","effect":"live"}`, with `"contentOnly":true` for a
+    /// file that is the same by its path.
+    static func change(_ change: Plan.Change, _ fingerprints: Fingerprints) -> JSONValue {
+        JSONValue([
             "key": .string(change.key.description), "old": fingerprints.shown(change.old).json, "new": fingerprints.shown(change.new).json,
             "oldOrigin": .string(change.oldOrigin), "newOrigin": .string(change.newOrigin), "effect": .string(change.effect.rawValue),
-        ]
+            "contentOnly": change.isOfContentOnly ? true : nil,
+        ])
     }
 
     /// For people.
@@ -80,7 +93,7 @@ public enum PlanAnswer {
         for change in changes {
             let (old, new) = (shown(change["old"]), shown(change["new"]))
             lines.append(
-                "  \(change["key"]?.string ?? ""): \(painted(old, 31)) → \(painted(new, 32))\(change["effect"]?.string == "restart" ? "  (after a restart)" : "")"
+                "  \(change["key"]?.string ?? ""): \(painted(old, 31)) → \(painted(new, 32))\(change["contentOnly"]?.boolean == true ? "  (the file's content)" : "")\(change["effect"]?.string == "restart" ? "  (after a restart)" : "")"
             )
             let places = [change["oldOrigin"]?.string ?? "", change["newOrigin"]?.string ?? ""].filter { !$0.isEmpty }
             lines.append("      \(places.joined(separator: " → "))")
@@ -94,7 +107,7 @@ public enum PlanAnswer {
             lines.append("  \(service["name"]?.string ?? ""): \(service["action"]?.string ?? "")\(verify)")
         }
         for warning in plan["warnings"]?.elements ?? [] {
-            lines.append("warning[\(warning["code"]?.string ?? "")]: \(warning["message"]?.string ?? "")")
+            lines.append("warning[\(warning["code"]?.string ?? "")]: \(VisibleText.of(warning["message"]?.string ?? ""))")
         }
         lines.append("\(changes.count) setting\(changes.count == 1 ? "" : "s")")
         return lines.joined(separator: "\n")

@@ -69,7 +69,7 @@ public struct Comparison: Sendable {
         var lines = ["\(old) → \(new)"]
         for change in changes {
             lines.append(
-                "  \(change.key): \(painted(fingerprints.shown(change.old).description, 31)) → \(painted(fingerprints.shown(change.new).description, 32))\(change.effect == .restart ? "  (after a restart)" : "")"
+                "  \(change.key): \(painted(fingerprints.shown(change.old).description, 31)) → \(painted(fingerprints.shown(change.new).description, 32))\(change.isOfContentOnly ? "  (the file's content)" : "")\(change.effect == .restart ? "  (after a restart)" : "")"
             )
             lines.append("      \([change.oldOrigin, change.newOrigin].filter { !$0.isEmpty }.joined(separator: " → "))")
         }
@@ -84,15 +84,7 @@ public struct Comparison: Sendable {
     public var json: JSONValue {
         [
             "old": .string(old), "new": .string(new),
-            "changes": .array(
-                changes.map { change in
-                    [
-                        "key": .string(change.key.description), "old": fingerprints.shown(change.old).json,
-                        "new": fingerprints.shown(change.new).json,
-                        "oldOrigin": .string(change.oldOrigin), "newOrigin": .string(change.newOrigin),
-                        "effect": .string(change.effect.rawValue),
-                    ]
-                }),
+            "changes": .array(changes.map { PlanAnswer.change($0, fingerprints) }),
             "services": .array(services.map { ["name": .string($0.name), "action": .string($0.action.rawValue)] }),
             "pendingRestart": .array(pendingRestart.map { .string($0.description) }),
         ]

@@ -15,7 +15,7 @@ public struct Explanation: Sendable {
     private let contributions: [Contribution]
     private let fingerprints: Fingerprints
     /// Since when each contribution has been what it is; `nil` for one that no version has, or whose beginning is not kept.
-    private var beginnings: [HistoryPage.Entry?] = []
+    private var beginnings: [ValueBeginning?] = []
     /// What the daemon says that it runs: `{"value":…,"version":…}`; `nil` when none answers.
     public var running: JSONValue?
 
@@ -45,15 +45,20 @@ public struct Explanation: Sendable {
     /// Looks up in the history which version brought each layer's value.
     public mutating func trace(in deployment: Deployment) async throws {
         guard let ledger = try? Ledger.reading(deployment.stateDirectory) else { return }
+        try await trace(in: ledger, of: deployment.environment, below: deployment.directory)
+    }
+
+    /// Looks up in a history which version brought each layer's value.
+    mutating func trace(in ledger: LedgerReader, of environment: EnvironmentName, below directory: FilePath) async throws {
         beginnings = []
         for contribution in contributions {
-            guard let (name, written) = place(contribution, deployment.directory) else {
+            guard let (name, written) = place(contribution, directory) else {
                 beginnings.append(nil)
                 continue
             }
             let key = key
             beginnings.append(
-                try await ledger.since(name, in: deployment.environment) { bytes in
+                try await ledger.since(name, in: environment) { bytes in
                     guard let bytes, let document = try? Document(parsing: bytes, name: name),
                         let entry = document.firstEntry(section: key.section, key: key.name)
                     else { return false }
@@ -74,9 +79,9 @@ public struct Explanation: Sendable {
     private var isSecret: Bool { model.isSecret || content?.isSecret == true }
 
     /// The layers from the lowest, each with what it says; a secret's written text is not shown.
-    private var layers: [(place: String, says: String, wins: Bool, since: HistoryPage.Entry?)] {
+    private var layers: [(place: String, says: String, wins: Bool, since: ValueBeginning?)] {
         let fallback = model.defaultValue.map { isSecret ? "(secret)" : quoted($0.description) } ?? "(unset)"
-        var rows: [(place: String, says: String, wins: Bool, since: HistoryPage.Entry?)] = [
+        var rows: [(place: String, says: String, wins: Bool, since: ValueBeginning?)] = [
             ("default", fallback, contributions.isEmpty, nil)
         ]
         for (index, contribution) in contributions.enumerated() {
@@ -92,24 +97,28 @@ public struct Explanation: Sendable {
 
     private func quoted(_ text: String) -> String { text.isEmpty ? "\"\"" : text }
 
-    /// For people.
-    public func text(colour: Bool) -> String {
+    /// For people, from ``json``.
+    public static func text(_ json: JSONValue, colour: Bool) -> String {
         let bold = colour ? "\u{1B}[1m" : ""
         let plain = colour ? "\u{1B}[0m" : ""
-        let value = content.map { "= \(fingerprints.shown($0))" } ?? "has no value: the configuration is refused"
-        var lines = ["\(bold)\(key) \(value)\(plain)"]
-        if let pending { lines.append("  after a restart: \(fingerprints.shown(pending))") }
-        if !model.summary.isEmpty { lines.append("  \(model.summary)") }
-        lines.append("  \(facts.joined(separator: " · "))")
+        let value = json["value"].map { "= \(PlanAnswer.shown($0))" } ?? "has no value: the configuration is refused"
+        var lines = ["\(bold)\(json["key"]?.string ?? "") \(value)\(plain)"]
+        if let pending = json["pending"] { lines.append("  after a restart: \(PlanAnswer.shown(pending))") }
+        if let summary = json["description"]?.string, !summary.isEmpty { lines.append("  \(summary)") }
+        lines.append("  \((json["facts"]?.elements ?? []).compactMap(\.string).joined(separator: " · "))")
         lines.append("")
-        let width = layers.map(\.place.count).max() ?? 0
+        let layers = json["layers"]?.elements ?? []
+        let width = layers.map { ($0["place"]?.string ?? "").count }.max() ?? 0
         for layer in layers.reversed() {
+            let place = layer["place"]?.string ?? ""
+            let wins = layer["wins"]?.boolean == true
+            let says = VisibleText.of(layer["written"]?.string ?? "")
             lines.append(
-                "  \(layer.wins ? "▶" : " ") \(layer.place)\(String(repeating: " ", count: width - layer.place.count))  \(layer.says)\(layer.wins ? "" : "  (overridden)")"
+                "  \(wins ? "▶" : " ") \(place)\(String(repeating: " ", count: width - place.count))  \(says)\(wins ? "" : "  (overridden)")"
             )
-            if let since = layer.since { lines.append("      \(sentence(since))") }
+            if let since = layer["since"] { lines.append("      \(sentence(since))") }
         }
-        if let running {
+        if let running = json["running"] {
             lines.append("")
             lines.append("  runs: \(PlanAnswer.shown(running["value"])) in version \(running["version"]?.integer ?? 0)")
         }
@@ -117,11 +126,13 @@ public struct Explanation: Sendable {
     }
 
     /// `since version 5, 2026-11-24T12:00:00Z, api unix:0: less is more`
-    private func sentence(_ entry: HistoryPage.Entry) -> String {
-        let cause = entry.attempt.cause
-        return
-            "since version \(entry.version?.number ?? 0), \(entry.attempt.at.formatted(.iso8601)), \(cause.trigger.rawValue) \(cause.actor)"
-            + (cause.reason.isEmpty ? "" : ": \(cause.reason)")
+    private static func sentence(_ since: JSONValue) -> String {
+        let reason = since["reason"]?.string ?? ""
+        let time = since["at"]?.string ?? ""
+        let version = since["version"]?.integer ?? 0
+        guard since["exact"]?.boolean == true else { return "at least since version \(version), \(time)" }
+        return "since version \(version), \(time), \(since["trigger"]?.string ?? "") \(VisibleText.of(since["actor"]?.string ?? ""))"
+            + (reason.isEmpty ? "" : ": \(VisibleText.of(reason))")
     }
 
     private var facts: [String] {
@@ -140,6 +151,7 @@ public struct Explanation: Sendable {
             "secret": .boolean(isSecret),
             "description": .string(model.summary),
             "type": .string(model.kind.summary),
+            "facts": .array(facts.map { .string($0) }),
             "layers": .array(
                 layers.map { layer in
                     JSONValue([
@@ -151,11 +163,12 @@ public struct Explanation: Sendable {
         ])
     }
 
-    private func since(_ entry: HistoryPage.Entry) -> JSONValue {
-        [
-            "version": entry.version.map { .integer($0.number) } ?? .null, "at": .string(entry.attempt.at.formatted(.iso8601)),
-            "trigger": .string(entry.attempt.cause.trigger.rawValue), "actor": .string(entry.attempt.cause.actor),
-            "reason": .string(entry.attempt.cause.reason),
+    private func since(_ beginning: ValueBeginning) -> JSONValue {
+        let attempt = beginning.entry.attempt
+        return [
+            "version": beginning.entry.version.map { .integer($0.number) } ?? .null, "at": .string(attempt.at.formatted(.iso8601)),
+            "trigger": .string(attempt.cause.trigger.rawValue), "actor": .string(attempt.cause.actor),
+            "reason": .string(attempt.cause.reason), "exact": .boolean(beginning.isExact),
         ]
     }
 }

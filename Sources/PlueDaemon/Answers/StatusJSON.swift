@@ -1,4 +1,5 @@
 import Foundation
+import OrderedCollections
 public import PlueConfig
 
 /// How things stand, as `GET /v1/status` and `plue status --format json` give it.
@@ -51,6 +52,13 @@ public enum StatusJSON {
             "services": attempt.services.isEmpty ? nil : .array(attempt.services.map(service)),
             "diagnostics": attempt.diagnostics.isEmpty ? nil : DiagnosticJSON.report(attempt.diagnostics)["diagnostics"],
         ])
+    }
+
+    /// An event's data with the event's name, a line of `plue watch --format json`.
+    public static func event(_ name: String, _ data: JSONValue) -> JSONValue {
+        var line: JSONValue = ["event": .string(name)]
+        for (member, value) in data.members { line[member] = value }
+        return line
     }
 
     static func service(_ result: ServiceResult) -> JSONValue {

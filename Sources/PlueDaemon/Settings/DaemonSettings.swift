@@ -1,4 +1,5 @@
 public import PlueConfig
+import PlueHTTP
 import PlueLedger
 public import SystemPackage
 
@@ -13,14 +14,18 @@ public struct DaemonSettings: Settings {
     public var history = HistorySettings()
     public var audit = AuditSettings()
     public var daemons: [String: ExternalDaemonSettings] = [:]
+    /// Every setting there is, the application's own sections included: what templates of external daemons may name.
+    var everything: SettingTable?
 
     public init() {}
+
+    public mutating func adopt(_ everything: SettingTable) { self.everything = everything }
 
     public static let schema = Schema<Self> {
         Section("server", \.server, "The HTTP server: API and console.")
         Section("ssh", \.ssh, "The SSH server: the administrator's door.")
         Section("database", \.database, "The PostgreSQL pool.")
-        Section("security", \.security, "Secrets, from the environment or encrypted; never as plain text in a file.")
+        Section("security", \.security, "Secrets, from the environment or encrypted and never as plain text in a file; who may do what.")
         Section("logging", \.logging, "The daemon's own log.")
         Section("reload", \.reload, "How changes are noticed and applied.")
         Section("history", \.history, "Which versions are kept.")
@@ -29,11 +34,13 @@ public struct DaemonSettings: Settings {
         Rule("debug is off in production", blames: \.server.debug) { settings, context in
             context.environment != "production" || !settings.server.debug
         }
-        Rule("ssh.enabled has no effect: this build has no SSH server", blames: \.ssh.enabled, severity: .warning) { settings, _ in
-            !settings.ssh.enabled
-        }
-        Rule("database.url has no effect: this build has no PostgreSQL pool", blames: \.database.url, severity: .warning) { settings, _ in
-            settings.database.url == nil
+        Rule("each external daemon has an output of its own", blames: \.daemons) { settings, _ in
+            let daemons = settings.daemons.sorted { $0.key < $1.key }
+            for (index, daemon) in daemons.enumerated() {
+                guard let other = daemons[..<index].first(where: { $0.value.output == daemon.value.output }) else { continue }
+                return "[daemon.\(other.key)] and [daemon.\(daemon.key)] both write \(daemon.value.output)"
+            }
+            return nil
         }
     }
 }
@@ -48,8 +55,9 @@ public struct ServerSettings: Settings {
     public var idleTimeout: Duration = .seconds(60)
     public var maxBodySize = ByteSize.mebibytes(16)
     public var drainTimeout: Duration = .seconds(30)
-    public var tlsCertificate: FilePath?
-    public var tlsPrivateKey: FilePath?
+    public var tlsCertificate: WatchedFile?
+    public var tlsPrivateKey: WatchedFile?
+    public var tlsClientCA: WatchedFile?
     public var allowedHosts: [String] = []
 
     public init() {}
@@ -63,72 +71,60 @@ public struct ServerSettings: Settings {
         Setting("idle_timeout", \.idleTimeout, .range(.milliseconds(100) ... .seconds(3600)), "How long a connection may be silent.")
         Setting("max_body_size", \.maxBodySize, .range(.bytes(0) ... .mebibytes(1024)), "Largest request body.")
         Setting("drain_timeout", \.drainTimeout, .range(.zero ... .seconds(3600)), "How long a replaced listener's connections may go on.")
-        Setting("tls_certificate", \.tlsCertificate, .readable, "PEM file with the certificate chain.")
-        Setting("tls_private_key", \.tlsPrivateKey, .readable, .privateMode, "PEM file with the private key.")
+        Setting(
+            "tls_certificate", \.tlsCertificate, .readable,
+            "PEM file with the certificate chain, the server's own first; HTTPS when set.")
+        Setting("tls_private_key", \.tlsPrivateKey, .readable, .privateMode, "PEM file with the private key, not encrypted.")
+        Setting(
+            "tls_client_ca", \.tlsClientCA, .readable,
+            "PEM file with the authorities whose certificates clients may show instead of a token; see security.client.")
         Setting(
             "allowed_hosts", \.allowedHosts, .each(.notEmpty), .unique(),
             "Host headers that are answered; all of this machine's names when empty.")
         Rule("tls_certificate and tls_private_key are set together", blames: \.tlsCertificate, \.tlsPrivateKey) { settings, _ in
             (settings.tlsCertificate == nil) == (settings.tlsPrivateKey == nil)
         }
+        Rule("tls_client_ca needs tls_certificate", blames: \.tlsClientCA) { settings, _ in
+            settings.tlsClientCA == nil || settings.tlsCertificate != nil
+        }
+        Rule("tls_private_key belongs to tls_certificate", blames: \.tlsCertificate, \.tlsPrivateKey) { settings, _ in
+            guard let tls = settings.tls else { return nil }
+            do throws(ServiceRefusal) {
+                _ = try TLSIdentity(tls)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
+        Rule("tls_certificate is for a name that clients use", blames: \.tlsCertificate, severity: .warning) { settings, _ in
+            guard let file = settings.tlsCertificate, let certificate = try? TLSCertificate(file) else { return nil }
+            let names = settings.allowedHosts + (["0.0.0.0", "::"].contains(settings.host) ? [] : [settings.host])
+            guard !names.isEmpty, !names.contains(where: certificate.covers) else { return nil }
+            let own = certificate.names.isEmpty ? "no name at all" : certificate.names.prefix(5).joined(separator: ", ")
+            return "the certificate in \(file.path) is for \(own), but not for \(names.prefix(5).joined(separator: ", "))"
+        }
+        Rule("tls_certificate is in good order", blames: \.tlsCertificate, severity: .warning) { settings, context in
+            guard let file = settings.tlsCertificate, let certificate = try? TLSCertificate(file) else { return nil }
+            let doubts = certificate.doubts(at: context.time)
+            return doubts.isEmpty ? nil : "the certificate in \(file.path) \(doubts.joined(separator: " and "))"
+        }
+    }
+
+    /// What HTTPS is served with; `nil` for plain HTTP.
+    var tls: HTTPServerSettings.TLS? {
+        guard let tlsCertificate, let tlsPrivateKey else { return nil }
+        return HTTPServerSettings.TLS(certificate: tlsCertificate, privateKey: tlsPrivateKey, clientAuthority: tlsClientCA)
     }
 }
 
-/// `[ssh]`: the SSH server.
-public struct SSHSettings: Settings {
-    public var enabled = false
-    public var host = "127.0.0.1"
-    public var port = 2222
-    public var hostKey: FilePath?
-    public var authorizedKeys: FilePath?
-    public var maxConnections = 100
-    public var idleTimeout: Duration = .seconds(600)
-    public var banner = ""
-
-    public init() {}
-
-    public static let schema = Schema<Self> {
-        Setting("enabled", \.enabled, "Whether the SSH server runs.")
-        Setting("host", \.host, .notEmpty, "Address or name the listener binds.")
-        Setting("port", \.port, .range(0...65535), "TCP port; 0 takes a free one.")
-        Setting("host_key", \.hostKey, .readable, .privateMode, "Private host key; one is made in the state directory when unset.")
-        Setting("authorized_keys", \.authorizedKeys, .readable, "Public keys that may log in, in OpenSSH's format.")
-        Setting("max_connections", \.maxConnections, .range(1...10_000), "Most connections at once.")
-        Setting("idle_timeout", \.idleTimeout, .range(.seconds(1) ... .seconds(86_400)), "How long a session may be silent.")
-        Setting("banner", \.banner, .length(0...4096), "Shown before login.")
-    }
-}
-
-/// `[database]`: the PostgreSQL pool.
-public struct DatabaseSettings: Settings {
-    public var url: String?
-    public var username = ""
-    public var poolMin = 1
-    public var poolMax = 10
-    public var connectTimeout: Duration = .seconds(5)
-    public var statementTimeout: Duration = .seconds(30)
-    public var auditExport = false
-
-    public init() {}
-
-    public static let schema = Schema<Self> {
-        Setting("url", \.url, .pattern("^$|^postgres(ql)?://"), "postgres://host:port/name; no pool when unset or empty.")
-        Setting("username", \.username, "Login; the password is security.database_password.")
-        Setting("pool_min", \.poolMin, .range(0...10_000), "Connections that are kept open.")
-        Setting("pool_max", \.poolMax, .range(1...10_000), "Most connections at once.")
-        Setting("connect_timeout", \.connectTimeout, .range(.milliseconds(100) ... .seconds(300)), "Longest a login may take.")
-        Setting(
-            "statement_timeout", \.statementTimeout, .range(.zero ... .seconds(86_400)), "Longest a statement may take; 0 for no limit.")
-        Setting("audit_export", \.auditExport, "Whether audit rows are written to a table there too.")
-        Rule("pool_min is at most pool_max", blames: \.poolMin, \.poolMax) { settings, _ in settings.poolMin <= settings.poolMax }
-    }
-}
-
-/// `[security]`: the secrets.
+/// `[security]`: the secrets, and who may do what.
 public struct SecuritySettings: Settings {
     public var secretKey: Secret<String>?
     public var databasePassword: Secret<String>?
     public var jwtSecret: Secret<String>?
+    public var requireApproval = false
+    public var approvalSections: [String] = []
+    public var clients: [String: ClientSettings] = [:]
 
     public init() {}
 
@@ -136,8 +132,35 @@ public struct SecuritySettings: Settings {
         Setting("secret_key", \.secretKey, .notEmpty, "Signs sessions.")
         Setting("database_password", \.databasePassword, "Password of the database login.")
         Setting("jwt_secret", \.jwtSecret, .notEmpty, "Signs tokens.")
+        Setting("require_approval", \.requireApproval, "Whether a change takes two: one who asks for it and another who approves it.")
+        Setting(
+            "approval_sections", \.approvalSections, .each(.notEmpty), .unique(),
+            "The sections that take two, with what is in them; all when empty.")
+        Section("client", \.clients, "Clients that are known by a certificate of server.tls_client_ca, by name.")
+        Rule("each client has a certificate's name of its own", blames: \.clients) { settings, _ in
+            Set(settings.clients.values.map(\.certificate)).count == settings.clients.count
+        }
     }
 }
+
+/// `[security.client.NAME]`: who shows a certificate, and what they may do.
+public struct ClientSettings: Settings {
+    public var certificate = ""
+    public var role = Role.viewer
+    public var sections: [String] = []
+
+    public init() {}
+
+    public static let schema = Schema<Self> {
+        Setting(
+            "certificate", \.certificate, .required, .notEmpty,
+            "A name in the certificate: a host name, e-mail address or URI it is for, or CN=… for its subject's common name.")
+        Setting("role", \.role, "What the client may do.")
+        Setting("sections", \.sections, .each(.notEmpty), .unique(), "The only sections it sees and changes; all when empty.")
+    }
+}
+
+extension Role: SettingValue {}
 
 /// `[logging]`: the daemon's own log.
 public struct LoggingSettings: Settings {
@@ -231,24 +254,5 @@ public struct AuditSettings: Settings {
         policy.exportFile = enabled ? exportFile : nil
         policy.usesSyslog = enabled && syslog
         return policy
-    }
-}
-
-/// `[daemon.NAME]`: an external daemon whose file Plue renders.
-public struct ExternalDaemonSettings: Settings {
-    public var template: FilePath = "template"
-    public var output: FilePath = "output"
-    public var check: [String] = []
-    public var reload: [String] = []
-    public var probe: HostPort?
-
-    public init() {}
-
-    public static let schema = Schema<Self> {
-        Setting("template", \.template, .required, .readable, "Mustache template of the daemon's configuration file.")
-        Setting("output", \.output, .required, "Where the rendered file goes.")
-        Setting("check", \.check, "Command and arguments that check the rendered file.")
-        Setting("reload", \.reload, "Command and arguments that make the daemon read it.")
-        Setting("probe", \.probe, "Address that answers when the daemon is up.")
     }
 }

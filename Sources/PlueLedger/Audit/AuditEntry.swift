@@ -48,6 +48,7 @@ struct AuditEntry {
         add("actor", cause.actor)
         add("trigger", cause.trigger.rawValue)
         if !cause.reason.isEmpty { add("reason", cause.reason) }
+        for approver in cause.approvers { add("approver", approver) }
     }
 
     private static func escaped(_ value: String) -> String {

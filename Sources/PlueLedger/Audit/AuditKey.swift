@@ -14,29 +14,38 @@ struct AuditKey: Sendable {
     /// Ed25519, in the registry of C2SP's signed-note.
     private static let algorithm: UInt8 = 1
 
-    /// Reads the key of a state directory, or makes it.
-    static func inside(_ directory: FilePath) throws -> AuditKey {
+    /// Reads the key of a state directory. Makes one only where there is none and nothing was signed yet: a second key would make
+    /// everything that was signed before look like somebody else's.
+    /// - Parameter isNew: Whether the log has no entry yet.
+    static func inside(_ directory: FilePath, isNew: Bool) throws(LedgerError) -> AuditKey {
         let path = directory.appending("audit.key")
-        if let text = try? String(contentsOfFile: path.string, encoding: .utf8) {
-            guard let key = AuditKey(text: text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-                throw LedgerError.corrupt(path, reason: "it is not an audit key")
-            }
-            return key
+        let published = directory.appending("audit.pub")
+        let key: AuditKey
+        if let bytes = try StateFile.read(path, limit: 4096) {
+            guard let read = AuditKey(text: trimmed(bytes)) else { throw .auditKey(path, reason: "is not an audit key") }
+            key = read
+        } else {
+            guard isNew else { throw .auditKey(path, reason: "is gone") }
+            key = AuditKey()
+            try StateFile.write(Array((key.text + "\n").utf8), to: path, mode: 0o600)
         }
-        let name = "plue-" + (0..<8).map { _ in hex(UInt8.random(in: .min ... .max)) }.joined()
-        let key = AuditKey(name: name, key: Curve25519.Signing.PrivateKey())
-        try write(key.text, to: path, .ownerReadWrite)
-        try write(key.verifier, to: directory.appending("audit.pub"), [.ownerReadWrite, .groupRead, .otherRead])
+        switch try StateFile.read(published, limit: 4096).map(trimmed) {
+        case key.verifier?: break
+        // As a process that was killed between the two leaves it.
+        case nil: try StateFile.write(Array((key.verifier + "\n").utf8), to: published, mode: 0o644)
+        case _? where isNew: try StateFile.write(Array((key.verifier + "\n").utf8), to: published, mode: 0o644)
+        case _?: throw .auditKey(path, reason: "does not belong to \(published)")
+        }
         return key
     }
 
-    private static func write(_ text: String, to path: FilePath, _ permissions: FilePermissions) throws {
-        do {
-            let file = try FileDescriptor.open(path, .writeOnly, options: [.create, .truncate], permissions: permissions)
-            _ = try file.closeAfter { try file.writeAll(Array((text + "\n").utf8)) }
-        } catch let error as Errno {
-            throw LedgerError(errno: error.rawValue, at: path)
-        }
+    private static func trimmed(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private init() {
+        self.init(
+            name: "plue-" + (0..<8).map { _ in Self.hex(UInt8.random(in: .min ... .max)) }.joined(), key: Curve25519.Signing.PrivateKey())
     }
 
     private init(name: String, key: Curve25519.Signing.PrivateKey) {
@@ -71,6 +80,17 @@ struct AuditKey: Sendable {
         let body = "\(name)\n\(tree.size)\n\(Data(tree.root).base64EncodedString())\n"
         let signature = try key.signature(for: Data(body.utf8))
         return body + "\n— \(name) \((Data(id) + signature).base64EncodedString())\n"
+    }
+
+    /// What a note says that this key signed, in the one form that ``checkpoint(_:)`` gives it; `nil` for any other.
+    func read(_ note: some StringProtocol) -> (size: Int, root: [UInt8])? {
+        let lines = note.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count >= 5, lines[0] == name, lines[3].isEmpty, let size = Int(lines[1]),
+            let root = Data(base64Encoded: String(lines[2])),
+            let signature = lines[4].split(separator: " ").last.flatMap({ Data(base64Encoded: String($0)) }), signature.count == 68,
+            key.publicKey.isValidSignature(signature.dropFirst(4), for: Data((lines[..<3].joined(separator: "\n") + "\n").utf8))
+        else { return nil }
+        return (size, Array(root))
     }
 
     private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }

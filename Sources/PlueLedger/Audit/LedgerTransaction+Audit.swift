@@ -6,6 +6,7 @@ import PlueConfig
 /// What each change of the ledger leaves in the audit log, in the same transaction.
 extension LedgerTransaction {
     func auditIntent(_ intent: Intent, _ id: Int) throws {
+        let record = try record(of: id)
         try audit?.append("intent", in: db) { entry in
             entry.add("attempt", id)
             entry.add(intent.cause)
@@ -16,18 +17,39 @@ extension LedgerTransaction {
                 entry.add("change", "\(change.key) = \(change.before ?? "(unset)") -> \(change.after ?? "(unset)")")
             }
             if intent.values.count > Self.mostValues { entry.add("changes", intent.values.count) }
+            if !intent.writes.isEmpty { entry.add("writes", intent.writes.count) }
+            // The shortest digits that come back as the same double, which is what the row has.
+            entry.add("confirm-by", intent.confirmation.map { "\($0.deadline.timeIntervalSinceReferenceDate)" })
+            entry.add("fallback", intent.confirmation?.fallback)
+            entry.add("record", record)
         }
     }
 
     func auditOutcome(_ attempt: Attempt) throws {
         let record = try record(of: attempt.id)
+        let isUnrestored = try value(Bool.self, "SELECT unrestored FROM attempt WHERE id = ?", [attempt.id]) ?? false
         try audit?.append("outcome", in: db) { entry in
             entry.add("attempt", attempt.id)
             entry.add(attempt.cause)
             entry.add("outcome", attempt.outcome?.rawValue)
             entry.add("phase", attempt.phase.rawValue)
             entry.add("version", attempt.version)
+            if isUnrestored { entry.add("unrestored", 1) }
             entry.add("record", record)
+        }
+    }
+
+    /// The documents of a candidate that was not committed are as they were.
+    func auditRestored(_ attempt: Int) throws {
+        try audit?.append("restored", in: db, isPrivileged: true) { $0.add("attempt", attempt) }
+    }
+
+    /// A refusal that is met again and again leaves an entry each time its number has doubled.
+    func auditRepetition(_ attempt: Int, times: Int) throws {
+        guard times > 1, times.nonzeroBitCount == 1 else { return }
+        try audit?.append("repetition", in: db) { entry in
+            entry.add("attempt", attempt)
+            entry.add("times", times)
         }
     }
 
@@ -38,6 +60,8 @@ extension LedgerTransaction {
             entry.add(attempt.cause)
             entry.add("outcome", Attempt.Outcome.rejected.rawValue)
             entry.add("phase", attempt.phase.rawValue)
+            let keys = Set(attempt.diagnostics.compactMap { $0.key?.description })
+            for key in keys.sorted().prefix(Self.mostValues) { entry.add("key", key) }
             entry.add("codes", Set(attempt.diagnostics.map(\.code.rawValue)).sorted().joined(separator: " "))
             entry.add("record", record)
         }
@@ -62,8 +86,15 @@ extension LedgerTransaction {
     /// The first entry of a log says from where on it is whole: a history may be older than its audit log.
     func beginAudit() throws {
         guard try Int.fetchOne(db, sql: "SELECT count(*) FROM audit_tree") == 0 else { return }
-        let last = try Int.fetchOne(db, sql: "SELECT max(id) FROM attempt") ?? 0
-        try audit?.append("beginning", in: db) { $0.add("after", last) }
+        // No entry speaks for what is older, so nothing of it may act by itself: no deadline, nothing to be put back.
+        try db.execute(
+            sql: """
+                UPDATE attempt SET confirm_by = NULL; UPDATE attempt SET unrestored = 0 WHERE unrestored AND outcome IS NOT NULL;
+                DELETE FROM token; DELETE FROM proposal
+                """)
+        // The highest id there ever was, also if it is pruned.
+        let last = try Int.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'attempt'") ?? 0
+        try audit?.append("beginning", in: db, isPrivileged: true) { $0.add("after", last) }
     }
 
     private static let mostValues = 100
@@ -86,8 +117,9 @@ extension LedgerTransaction {
     /// What an attempt's row says, as one hash: an entry binds it, so that the history cannot be changed beside the log.
     ///
     /// `SHA-256` over the columns in this order, each behind its length as a big-endian `u32` (NULL: `ffffffff`), numbers as their
-    /// decimal digits, times as the 16 hex digits of the double's bits; a list of documents as its names and digests. What may
-    /// change later without an entry (how often a refusal was met again, what is still to be put back) is left out.
+    /// decimal digits, times as the 16 hex digits of the double's bits; a list of documents as its names and digests. What
+    /// changes later (how often a refusal was met again, what is still to be put back, when a version is taken back) is left out:
+    /// it follows from entries of its own.
     func record(of id: Int) throws -> String {
         let statement = try db.cachedStatement(
             sql: """
@@ -126,18 +158,5 @@ extension LedgerTransaction {
         }
         if let fallback: Int = try row.value("fallback") { add(String(fallback).utf8) } else { addNothing() }
         return hash.finalize().map { (($0 < 16) ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    private func documentName(_ id: Int64) throws -> String {
-        guard let text = try String.fetchOne(db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?"), arguments: [id]) else {
-            throw corrupt("a document's name is gone")
-        }
-        return text
-    }
-
-    private func digest(of document: Int64) throws -> Data {
-        let statement = try db.cachedStatement(sql: "SELECT sha256 FROM document WHERE id = ?")
-        guard let digest = try Data.fetchOne(statement, arguments: [document]) else { throw corrupt("a document is gone") }
-        return digest
     }
 }

@@ -51,6 +51,23 @@ import Testing
         }
     }
 
+    @Test func `A change that was refused stays the last attempt when the files are read again, as they are after every write`()
+        async throws
+    {
+        let changed = try await Changed()
+        changed.service.on(.prepare, 82, .fail(ServiceRefusal("no")))
+        guard case .committed = try await changed.manager.apply(.port(81), reason: "good"),
+            case .rejected = try await changed.manager.apply(.port(82), reason: "bad"),
+            case .unchanged = try await changed.manager.reload()
+        else {
+            Issue.record("the changes ended otherwise")
+            return
+        }
+        let status = await changed.manager.status
+        #expect(status.lastAttempt?.outcome == .rejected && status.lastAttempt?.cause.reason == "bad")
+        #expect(!status.drift && changed.manager.current.server.port == 81)
+    }
+
     @Test(arguments: [WriteStep.stage("app.ini"), .replace("app.ini"), .sync])
     func `A disk that fails at any step refuses the change, what ran runs on, and the next change is made`(failing: WriteStep) async throws
     {
@@ -66,7 +83,7 @@ import Testing
             try await changed.manager.apply(.port(81), reason: "try")
         } throws: { error in
             guard case ConfigurationError.change(.notWritten(let problem)) = error else { return false }
-            return problem.contains("Input/output error")
+            return problem.cause == .system(.ioError)
         }
         #expect(changed.manager.current.server.port == 80)
         #expect(changed.service.live == 80)

@@ -138,6 +138,18 @@ struct RecordFailureTests {
         await stage.expectOnlyLiveRemain()
     }
 
+    @Test("how it ended is recorded before the next one begins, when it could not be at once")
+    func untold() async throws {
+        let stage = try await stage()
+        stage.recorder.fail([.everyConclude])
+        #expect(await stage.commit(2).refusal != nil)
+        #expect(await stage.commit(2).refusal?.reason == .notRecorded)
+        stage.recorder.fail([])
+        #expect(await stage.commit(2).refusal == nil)
+        #expect(stage.recorder.conclusions.map(\.outcome) == [.committed, .reverted, .committed])
+        await stage.expectOnlyLiveRemain()
+    }
+
     @Test("a commit point that cannot be written takes everyone back", arguments: [ScriptedRecorder.Failing.conclude, .everyConclude])
     func conclude(_ failing: ScriptedRecorder.Failing) async throws {
         let stage = try await stage()

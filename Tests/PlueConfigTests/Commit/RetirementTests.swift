@@ -75,9 +75,9 @@ struct RetirementTests {
         await stage.journal.wait(for: "retire a 1")
         await stage.clock.wait(forSleepers: 1)
         stage.clock.advance(by: .seconds(60))
-        // Now its second of grace runs.
+        // Now its five seconds of grace run.
         await stage.clock.wait(forSleepers: 1)
-        stage.clock.advance(by: .seconds(1))
+        stage.clock.advance(by: .seconds(5))
         while !Task.isCancelled, await stage.committer.serviceStates.contains(where: { $0.draining > 0 }) { await Task.yield() }
         draining.cancel()
         await draining.value

@@ -58,7 +58,7 @@ final class ScriptedRecorder: Recorder {
     func documents(of version: Int) async throws -> [StoredDocument]? { nil }
     func unfinishedWrites() async throws -> [UnfinishedWrite] { [] }
     func restored(_ attempt: Int) async throws {}
-    func pendingConfirmation() async throws -> Confirmation? { nil }
+    func pendingConfirmation(of environment: EnvironmentName) async throws -> Confirmation? { nil }
     func endConfirmation(of version: Int, by cause: Cause) async throws {}
 }
 

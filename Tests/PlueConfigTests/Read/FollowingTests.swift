@@ -154,29 +154,35 @@ import Testing
     }
 }
 
+private typealias Followed = FollowedDirectory<FollowedSettings>
+
+extension FollowedDirectory<FollowedSettings> {
+    fileprivate func until(port: Int) async throws { try await PlueConfigTests.until { self.manager.current.server.port == port } }
+}
+
 /// A directory that a manager follows.
-private final class Followed: Sendable {
+final class FollowedDirectory<Root: Settings>: Sendable {
     let directory: String
-    let manager: ConfigManager<FollowedSettings>
+    let manager: ConfigManager<Root>
     private let committed = Atomic(1)
 
     var versions: Int { committed.load(ordering: .relaxed) }
 
-    private init(_ directory: String, _ manager: ConfigManager<FollowedSettings>) {
+    private init(_ directory: String, _ manager: ConfigManager<Root>) {
         self.directory = directory
         self.manager = manager
     }
 
     static func run(
-        _ files: [String: String], prepare: (String) throws -> Void = { _ in }, beforeRun: (Followed) throws -> Void = { _ in },
-        _ test: (Followed) async throws -> Void
+        _ files: [String: String], prepare: (String) throws -> Void = { _ in }, beforeRun: (FollowedDirectory) throws -> Void = { _ in },
+        _ test: (FollowedDirectory) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "plue-follow-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: directory + "/" + name)) }
         try prepare(directory)
-        var options = ConfigManager<FollowedSettings>.Options()
+        var options = ConfigManager<Root>.Options()
         options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         options.followsHangup = false
         options.policy = { _ in
@@ -185,8 +191,8 @@ private final class Followed: Sendable {
             return policy
         }
         let source = DirectorySource(FilePath(directory), variables: [:])
-        let manager = try await ConfigManager(FollowedSettings.self, source: source, environment: .development, options: options)
-        let followed = Followed(directory, manager)
+        let manager = try await ConfigManager(Root.self, source: source, environment: .development, options: options)
+        let followed = FollowedDirectory(directory, manager)
         manager.onChange { _, _ in followed.committed.add(1, ordering: .relaxed) }
         try beforeRun(followed)
         let running = Task { try await manager.run() }
@@ -203,8 +209,6 @@ private final class Followed: Sendable {
         guard Foundation.rename("\(directory)/\(old)", "\(directory)/\(new)") == 0 else { throw Errno(rawValue: errno) }
     }
     func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: directory + "/" + name) }
-
-    func until(port: Int) async throws { try await PlueConfigTests.until { self.manager.current.server.port == port } }
 }
 
 /// Waits for a condition, with a deadline.

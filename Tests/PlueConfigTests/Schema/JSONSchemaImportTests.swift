@@ -214,7 +214,7 @@ struct JSONSchemaSettingTests {
     @Test("Messages say what is right in plain words")
     func words() throws {
         func message(_ schema: String, _ text: String) throws -> String {
-            try ImportedSchema(#"{"properties":{"s":{"properties":{"k":"# + schema + "}}}}").messages("[s]\nk = \(text)\n").first ?? ""
+            try ImportedSchema(#"{"properties":{"s":{"properties":{"k":"# + schema + "}}}}").messages("[s]\nk = \(text)\n").last ?? ""
         }
         #expect(try message(#"{"type":"integer","minimum":1,"maximum":65535}"#, "99999") == "s.k is 99999, but must be between 1 and 65535")
         #expect(try message(#"{"type":"integer"}"#, "x") == "s.k is 'x', but must be a whole number")

@@ -5,12 +5,12 @@ import Testing
 @Suite("Validation")
 struct ValidateTests {
     private func road(_ text: String, environment: EnvironmentName = .development) -> Road<AppSettings> {
-        Road(AppSettings.self, ["base.ini": text], environment: environment)
+        Road(AppSettings.self, ["base.ini": text], environment: environment, variables: ["KEY": "abcd", "SHORT": "abc"])
     }
 
     @Test("a valid candidate becomes the settings struct")
     func valid() throws {
-        let settings = try road("[server]\nport = 80\nrequest_timeout = 1m30s\n[security]\nsecret_key = abcd\n").settings()
+        let settings = try road("[server]\nport = 80\nrequest_timeout = 1m30s\n[security]\nsecret_key = ${KEY}\n").settings()
         #expect(settings.server.port == 80)
         #expect(settings.server.host == "127.0.0.1")
         #expect(settings.server.requestTimeout == .seconds(90))
@@ -21,7 +21,7 @@ struct ValidateTests {
     @Test("all errors are found at once, each with its code and place")
     func everything() {
         #expect(
-            road("[server]\nport = 99999\nhost =\ndebug = maybe\nrequest_timeout = 30\n[security]\nsecret_key = abc\n").problems() == [
+            road("[server]\nport = 99999\nhost =\ndebug = maybe\nrequest_timeout = 30\n[security]\nsecret_key = ${SHORT}\n").problems() == [
                 "range server.port base.ini:2:8", "empty server.host base.ini:3:7", "type server.debug base.ini:4:9",
                 "type server.request_timeout base.ini:5:19", "length security.secret_key base.ini:7:14",
             ])
@@ -32,8 +32,8 @@ struct ValidateTests {
     func words() throws {
         let road = Road(
             AppSettings.self,
-            ["base.ini": "[server]\nport = 8080\n[security]\nsecret_key = abcd\n", "production.ini": "[server]\nport = 99999\n"],
-            environment: "production")
+            ["base.ini": "[server]\nport = 8080\n[security]\nsecret_key = ${KEY}\n", "production.ini": "[server]\nport = 99999\n"],
+            environment: "production", variables: ["KEY": "abcd"])
         let diagnostic = try #require(road.diagnostics().first)
         #expect(diagnostic.message == "server.port is 99999, but must be between 1 and 65535")
         #expect(diagnostic.label == "expected 1...65535")
@@ -53,9 +53,17 @@ struct ValidateTests {
         }
     }
 
+    @Test("a secret in plain text is doubtful")
+    func plainSecret() {
+        let found = road("[server]\nport = 1\n[security]\nsecret_key = hunter2\njwt_secret = <${KEY}>\n").diagnostics()
+        #expect(found.map { "\($0.severity) \($0.code) \($0.key?.description ?? "")" } == ["warning plain-secret security.secret_key"])
+        #expect(!"\(found)".contains("hun"))
+    }
+
     @Test("a rule over several settings points at the one it blames")
     func rules() throws {
-        let diagnostics = road("[server]\nport = 1\ndebug = yes\n[security]\nsecret_key = abcd\n", environment: "production").diagnostics()
+        let diagnostics = road("[server]\nport = 1\ndebug = yes\n[security]\nsecret_key = ${KEY}\n", environment: "production")
+            .diagnostics()
         #expect(diagnostics.map(\.message) == ["rule broken: debug is off in production"])
         #expect(diagnostics.first?.location?.line == 3)
         #expect(diagnostics.first?.key?.description == "server.debug")

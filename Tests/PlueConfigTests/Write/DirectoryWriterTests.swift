@@ -72,9 +72,60 @@ import Testing
         for written in 0...after.count {
             #expect(change.mayHaveLeft(Array(after.prefix(written)) + Array(before.dropFirst(written))), "\(written)")
         }
+        // Cut short again while it was put back.
+        for written in 0...after.count {
+            let mixture = Array(after.prefix(written)) + Array(before.dropFirst(written))
+            for back in 0...mixture.count {
+                let found = Array(before.prefix(back)) + Array(mixture.dropFirst(back))
+                #expect(change.mayHaveLeft(found), "\(written), \(back)")
+            }
+        }
         #expect(change.mayHaveLeft(after))
         #expect(!change.mayHaveLeft(Array("the other text, longer".utf8)))
         #expect(!change.mayHaveLeft(nil))
+    }
+
+    @Test func `Deleting a document that is a link removes the link, and nothing elsewhere`() throws {
+        let directory = try #require(directory)
+        try directory.write("theirs", "elsewhere/x.ini")
+        try directory.write("a", "base.ini")
+        try FileManager.default.createSymbolicLink(atPath: directory.path + "/production.ini", withDestinationPath: "elsewhere/x.ini")
+        try DirectoryWriter(directory: FilePath(directory.path)).write([change("production.ini", "theirs", nil)])
+        #expect(directory.files == ["base.ini": "a", "elsewhere/x.ini": "theirs"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["base.ini", "elsewhere"])
+    }
+
+    @Test func `What is there and cannot be read is not overwritten, and a directory made for nothing goes again`() throws {
+        let directory = try #require(directory)
+        try directory.write("a", "base.ini")
+        #expect(mkfifo(directory.path + "/production.ini", 0o600) == 0)
+        let changes = [change("staging.d/1.ini", nil, "new"), change("production.ini", nil, "y")]
+        #expect(throws: WriteRefusal(.unreadable, FilePath(try directory.resolved() + "/production.ini"))) {
+            try DirectoryWriter(directory: FilePath(directory.path)).write(changes)
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == ["base.ini", "production.ini"])
+    }
+
+    @Test func `What an editor saves in the last moment is found, and stays`() throws {
+        let directory = try #require(directory)
+        try directory.write("a", "base.ini")
+        var writer = DirectoryWriter(directory: FilePath(directory.path))
+        let path = directory.path
+        writer.before = { step throws(Errno) in
+            if step == .replace("base.ini") { try? Data("theirs".utf8).write(to: URL(filePath: path + "/base.ini"), options: .atomic) }
+        }
+        #expect(throws: WriteRefusal(.changedMeanwhile, FilePath(try directory.resolved() + "/base.ini"))) {
+            try writer.write([change("base.ini", "a", "b")])
+        }
+        #expect(directory.files == ["base.ini": "theirs"])
+    }
+
+    @Test func `A new document is read by nobody who may not read those beside it`() throws {
+        let directory = try #require(directory)
+        try directory.write("a", "base.ini", mode: 0o640)
+        try directory.write("b", "staging.ini", mode: 0o604)
+        try DirectoryWriter(directory: FilePath(directory.path)).write([change("production.ini", nil, "x")])
+        #expect(directory.mode("production.ini") == 0o600)
     }
 
     @Test func `A full disk refuses the change before anything is written, and says so`() throws {

@@ -5,6 +5,7 @@ public struct ByteSize: Hashable, Sendable, Comparable {
 
     public init(bytes: Int) { self.bytes = bytes }
 
+    /// So many bytes.
     public static func bytes(_ count: Int) -> ByteSize { ByteSize(bytes: count) }
     /// 1024 bytes each.
     public static func kibibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count * 1024) }

@@ -6,8 +6,10 @@ import Glibc
 
 /// An IPv4 or IPv6 address, as text in its shortest form.
 public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
+    /// The version of the protocol.
     public enum Family: Hashable, Sendable { case v4, v6 }
 
+    /// IPv4 or IPv6.
     public let family: Family
     /// The address in network order: 4 bytes or 16.
     public let bytes: [UInt8]
@@ -49,6 +51,7 @@ extension IPAddress: SettingValue {
 
 /// A network: an address and how many of its leading bits count, `10.0.0.0/8`.
 public struct CIDR: Hashable, Sendable, CustomStringConvertible {
+    /// The network's address.
     public let address: IPAddress
     /// 0 to 32, or to 128 for IPv6.
     public let prefixLength: Int
