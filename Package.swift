@@ -206,11 +206,19 @@ let package = Package(
         // kit: for people who write a service or a source
         .target(name: "PlueTesting", dependencies: ["PlueConfig"], swiftSettings: strict),
 
-        .testTarget(name: "PlueDocumentsTests", dependencies: ["PlueDocuments"], swiftSettings: strict),
+        // What several suites stand on: ports, waiting, the phases of a service.
+        .target(
+            name: "TestGround",
+            dependencies: ["PlueConfig", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/TestGround",
+            swiftSettings: strict
+        ),
+
+        .testTarget(name: "PlueDocumentsTests", dependencies: ["PlueDocuments", "TestGround"], swiftSettings: strict),
         .testTarget(
             name: "PlueConfigTests",
             dependencies: [
-                "CPlueSystem", "PlueConfig", "PlueDocuments", "PlueTesting",
+                "CPlueSystem", "PlueConfig", "PlueDocuments", "PlueTesting", "TestGround",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ConfigurationTesting", package: "swift-configuration"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
@@ -234,7 +242,7 @@ let package = Package(
         .testTarget(
             name: "PlueLedgerTests",
             dependencies: [
-                "PlueConfig", "PlueLedger", "PlueTesting",
+                "PlueConfig", "PlueLedger", "PlueTesting", "TestGround",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -244,7 +252,7 @@ let package = Package(
         .testTarget(
             name: "PlueHTTPTests",
             dependencies: [
-                "PlueConfig", "PlueHTTP", "PlueTesting",
+                "PlueConfig", "PlueHTTP", "PlueTesting", "TestGround",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -257,7 +265,7 @@ let package = Package(
         .testTarget(
             name: "PlueAuditTests",
             dependencies: [
-                "PlueAudit", "PlueConfig", "PlueLedger",
+                "PlueAudit", "PlueConfig", "PlueLedger", "TestGround",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -268,7 +276,7 @@ let package = Package(
         .testTarget(
             name: "PlueSecretsTests",
             dependencies: [
-                "PlueConfig", "PlueSecrets",
+                "PlueConfig", "PlueSecrets", "TestGround",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -291,7 +299,7 @@ let package = Package(
         .testTarget(
             name: "PlueProcessTests",
             dependencies: [
-                "PlueConfig", "PlueProcess", "PlueTesting",
+                "PlueConfig", "PlueProcess", "PlueTesting", "TestGround",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -301,7 +309,7 @@ let package = Package(
         .testTarget(
             name: "PlueSSHTests",
             dependencies: [
-                "PlueConfig", "PlueSSH", "PlueTesting",
+                "PlueConfig", "PlueSSH", "PlueTesting", "TestGround",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -311,7 +319,7 @@ let package = Package(
         .testTarget(
             name: "PluePostgresTests",
             dependencies: [
-                "PlueConfig", "PluePostgres", "PlueTesting",
+                "PlueConfig", "PluePostgres", "PlueTesting", "TestGround",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
@@ -332,7 +340,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CrashSubject", "PlueCommand",
+                "CrashSubject", "PlueCommand", "TestGround",
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

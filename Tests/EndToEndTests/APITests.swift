@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// The HTTP API through the daemon's socket, with a real client.
@@ -360,9 +361,9 @@ import Testing
         func asked() -> Int { (try? daemon.scratch.read("asked"))?.count ?? 0 }
         for number in 2...4 {
             let before = asked()
-            try await until { asked() > before + 50 }
+            try await eventually { asked() > before + 50 }
             #expect(try await daemon.patch("{\"server\":{\"max_connections\":\(1000 + number)}}").status == 200)
-            try await until { (try? daemon.scratch.read("told"))?.contains("\"value\":\(1000 + number),") == true }
+            try await eventually { (try? daemon.scratch.read("told"))?.contains("\"value\":\(1000 + number),") == true }
         }
         // What is known does not overtake what is still worked on.
         let order = try await daemon.scratch.run(
@@ -404,7 +405,7 @@ import Testing
         ] { #expect(answer.body.contains("\n" + line), "\(line) in \(answer.body)") }
         #expect(!answer.body.contains("canary"))
         try daemon.edit(Self.quiet + "nonsense = 1\n")
-        try await until { try await daemon.get("/metrics").body.contains("\nplue_drift 1\n") }
+        try await eventually { try await daemon.get("/metrics").body.contains("\nplue_drift 1\n") }
         #expect(try await daemon.get("/metrics").body.contains("plue_change_detected_total{by=\"inotify\"} "))
     }
 }

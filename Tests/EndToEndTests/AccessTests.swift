@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// Who may what, over real connections with a real client.
@@ -94,7 +95,7 @@ import Testing
         #expect(try await daemon.http(address, "/v1/status", "-b jar").status == 200)
         async let stream = daemon.scratch.run(
             "curl -sS -N -m 60 -H 'authorization: Bearer \(token)' http://\(address)/v1/events > stream; echo ended")
-        try await until { (try? daemon.scratch.read("stream").contains("event: state")) == true }
+        try await eventually { (try? daemon.scratch.read("stream").contains("event: state")) == true }
 
         #expect(try await daemon.plue("token revoke short").code == 0)
         #expect(try await daemon.http(address, "/v1/status", token: token).status == 401)
@@ -103,7 +104,7 @@ import Testing
         let revoked = ContinuousClock.now
         #expect(try await stream.output.contains("ended"))
         #expect(revoked.duration(to: .now) < .seconds(40))
-        try await until { try await daemon.http(address, "/v1/status", token: ending).status == 401 }
+        try await eventually { try await daemon.http(address, "/v1/status", token: ending).status == 401 }
         #expect(try await daemon.plue("token list").output.contains("expired"))
         #expect(try await daemon.stop() == 0)
     }
@@ -361,10 +362,10 @@ import Testing
         #expect(try await ask(nil, "/v1/session", "-b jar").status == 200)
 
         try daemon.edit(text.replacing("role = operator", with: "role = viewer"))
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         #expect(try await ask("ci", "/v1/reload", "-X POST").status == 403)
         try daemon.edit(text.replacing("tls_client_ca = \(scratch.path)/ca.pem\n", with: ""))
-        try await until { try await daemon.status()["version"] as? Int == 3 }
+        try await eventually { try await daemon.status()["version"] as? Int == 3 }
         #expect(try await ask("ci", "/v1/session").status == 401)
         #expect(try await daemon.stop() == 0)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// Changes that take two.
@@ -85,7 +86,7 @@ import Testing
         let edited = Self.text.replacing("name = x", with: "name = file").replacing(
             "require_approval = true", with: "require_approval = false")
         try daemon.edit(edited)
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(try await daemon.plue("status").output.contains("error[needs-approval]"))
         #expect(try await daemon.plue("reload --force").code == 65)
         #expect(try await daemon.stop() == 0)

@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// `plue audit`, `backup` and `restore` from outside.
@@ -164,7 +165,7 @@ import Testing
         async let changes: Void = {
             for number in 1...8 { _ = try await daemon.plue("apply --set server.max_connections=\(number) --reason r") }
         }()
-        try await until { try await daemon.status()["version"] as? Int ?? 0 > 2 }
+        try await eventually { try await daemon.status()["version"] as? Int ?? 0 > 2 }
         #expect(try await daemon.plue("backup \(scratch.path)/backup").code == 0)
         _ = try await changes
         #expect(try await daemon.stop() == 0)

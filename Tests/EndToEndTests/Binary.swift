@@ -70,13 +70,3 @@ final class Scratch: Sendable {
         }
     }
 }
-
-/// Waits for a condition, with a deadline.
-func until(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-    Issue.record("the condition did not come true in 30 s")
-}

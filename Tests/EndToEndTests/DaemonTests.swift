@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// The daemon as its operator has it: files that are edited, signals, a socket, a process that may be killed.
@@ -9,20 +10,20 @@ import Testing
         let old = try #require(try await daemon.address())
 
         try daemon.edit("[server]\nhost = 127.0.0.2\nport = 0\n")
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         let new = try #require(try await daemon.address(on: "127.0.0.2"))
         #expect(new != old)
         #expect(try await daemon.scratch.run("curl -sS http://\(new)/healthz").output == "ok\n")
 
         try daemon.edit("[server]\nhost = 127.0.0.2\nport = 99999\n")
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(try await daemon.status()["version"] as? Int == 2)
         #expect(try await daemon.plue("status").output.contains("error[range]: server.port is 99999, but must be between 0 and 65535"))
         #expect(try await daemon.plue("reload").code == 65)
         #expect(try await daemon.scratch.run("curl -sS http://\(new)/healthz").output == "ok\n")
 
         try daemon.edit("[server]\nhost = 127.0.0.2\nport = 0\n")
-        try await until { try await daemon.status()["state"] as? String == "running" }
+        try await eventually { try await daemon.status()["state"] as? String == "running" }
         let status = try await daemon.plue("status").output
         #expect(!status.contains("rejected"))
         #expect(try await daemon.status()["version"] as? Int == 2)
@@ -53,7 +54,7 @@ import Testing
         }
         let daemon = try await RunningDaemon(document("live"), in: scratch)
         let address = try #require(try await daemon.address())
-        try await until { daemon.log.contains("listening on https://\(address)\n") }
+        try await eventually { daemon.log.contains("listening on https://\(address)\n") }
         func ask() async throws -> String { try await scratch.run("curl -sS --cacert ca.pem https://\(address)/healthz").output }
         func served() async throws -> String {
             try await scratch.run("openssl s_client -connect \(address) < /dev/null 2> /dev/null | openssl x509 -noout -subject").output
@@ -76,25 +77,25 @@ import Testing
             """)
 
         #expect(try await scratch.run("cp two.pem next.pem; mv next.pem live.pem").code == 0)
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         let status = try await daemon.plue("status").output
         let mismatch = "the private key in \(scratch.path)/live.key does not belong to the certificate in \(scratch.path)/live.pem"
         #expect(status.contains("error[rule]: \(mismatch)"))
         #expect(status.contains("development.ini:4:19"))
         #expect(try await served() == "subject=CN = one\n")
         #expect(try await scratch.run("cp -p two.key next.key; mv next.key live.key").code == 0)
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         #expect(try await daemon.status()["state"] as? String == "running")
         #expect(try await served() == "subject=CN = two\n")
         #expect(try await ask() == "ok\n")
 
         // One that cannot be served changes nothing; one that is doubtful is served, and said to be.
         try daemon.edit(document("past"))
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(try await daemon.plue("status").output.contains("the certificate in \(scratch.path)/past.pem expired on 20"))
         #expect(try await served() == "subject=CN = two\n")
         try daemon.edit(document("other"))
-        try await until { try await daemon.status()["version"] as? Int == 3 }
+        try await eventually { try await daemon.status()["version"] as? Int == 3 }
         #expect(try await served() == "subject=CN = other\n")
         let check = try await daemon.plue("check")
         #expect(check.code == 0)
@@ -123,7 +124,7 @@ import Testing
         async let watched = daemon.plue("watch", "timeout 20 ", " | head -n 1")
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\ndebug = true\n[reload]\nwatch = off\n")
         kill(daemon.process, SIGHUP)
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 7\n[reload]\nwatch = off\n")
         let reload = try await daemon.plue("reload")
         #expect(reload.code == 0)
@@ -142,7 +143,7 @@ import Testing
             m = ""
             while m != "STOPPING=1": m = s.recv(4096).decode(); open("heard", "a").write(m.replace(chr(10), " ") + chr(10))'
             """)
-        try await until { FileManager.default.fileExists(atPath: scratch.path + "/notify") }
+        try await eventually { FileManager.default.fileExists(atPath: scratch.path + "/notify") }
         func lines() -> [String] {
             ((try? String(contentsOfFile: scratch.path + "/heard", encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
         }
@@ -150,20 +151,20 @@ import Testing
         let quiet = "[reload]\nwatch = off\n"
         let daemon = try await RunningDaemon(
             "[server]\nhost = 127.0.0.1\nport = 0\n" + quiet, in: scratch, ["NOTIFY_SOCKET": scratch.path + "/notify"])
-        try await until { lines().first == "READY=1 STATUS=version 1 of development runs" }
+        try await eventually { lines().first == "READY=1 STATUS=version 1 of development runs" }
 
         let signalled = DispatchTime.now().uptimeNanoseconds / 1000
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 99999\n" + quiet)
         kill(daemon.process, SIGHUP)
         let verdict = "version 1 of development runs; a change was refused: server.port is 99999, but must be between 0 and 65535"
-        try await until { lines().last == "READY=1 STATUS=\(verdict)" }
+        try await eventually { lines().last == "READY=1 STATUS=\(verdict)" }
         let reloading = try #require(lines().first { $0.hasPrefix("RELOADING=1 MONOTONIC_USEC=") })
         #expect(try #require(UInt64(reloading.dropFirst("RELOADING=1 MONOTONIC_USEC=".count))) >= signalled)
 
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\ndebug = true\n" + quiet)
         #expect(try await daemon.plue("reload").code == 0)
         // Nobody signalled, so nothing is answered.
-        try await until { lines().last == "STATUS=version 2 of development runs" }
+        try await eventually { lines().last == "STATUS=version 2 of development runs" }
 
         #expect(try await daemon.stop() == 0)
         #expect(try await heard.code == 0)
@@ -183,7 +184,7 @@ import Testing
     @Test func `After a kill it starts again where it was, with its history`() async throws {
         let daemon = try await RunningDaemon("[server]\nhost = 127.0.0.1\nport = 0\n")
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\ndebug = true\n")
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         kill(daemon.process, SIGKILL)
         _ = await daemon.exit()
         #expect(try await daemon.plue("status").code == 69)
@@ -204,7 +205,7 @@ import Testing
         // In time it waits on.
         let again = try await RunningDaemon(in: daemon.scratch)
         #expect(try await again.status()["state"] as? String == "awaiting-confirm")
-        try await until { try await again.status()["version"] as? Int == 3 }
+        try await eventually { try await again.status()["version"] as? Int == 3 }
         #expect(try daemon.scratch.read("config/development.ini") == text)
         #expect(try await again.plue("history").output.contains("version 2 was not confirmed in time"))
 
@@ -231,7 +232,7 @@ import Testing
         }
         #expect(try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 2s").code == 0)
         try daemon.edit(text + "max_connections = 7\n# precious\n")
-        try await until { try await daemon.status()["version"] as? Int == 3 }
+        try await eventually { try await daemon.status()["version"] as? Int == 3 }
         #expect(try daemon.scratch.read("config/development.ini") == text)
         #expect(try copies().map { try daemon.scratch.read("config/" + $0) } == [text + "max_connections = 7\n# precious\n"])
 
@@ -304,10 +305,10 @@ import Testing
         #expect(try await daemon.plue("apply --set server.max_connections=7 --reason try --confirm-within 60s").code == 0)
         #expect(try await daemon.plue("apply --set server.debug=true --reason mine").code == 75)
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 7\ndebug = true\n")
-        try await until { try await daemon.status()["drift"] as? Bool == true }
+        try await eventually { try await daemon.status()["drift"] as? Bool == true }
         #expect(try await daemon.status()["version"] as? Int == 2)
         #expect(try await daemon.plue("confirm").output == "version 2 is confirmed\n")
-        try await until { try await daemon.status()["version"] as? Int == 3 }
+        try await eventually { try await daemon.status()["version"] as? Int == 3 }
         #expect(try await daemon.plue("apply --set server.debug=false --reason a --confirm-within 60s").code == 0)
         #expect(try await daemon.plue("apply --set server.max_connections=8 --reason b --replace-pending").code == 0)
         #expect(try await daemon.status()["state"] as? String == "running")
@@ -341,7 +342,7 @@ import Testing
         #expect(try await daemon.plue("status").output.contains("last known good"))
         #expect(daemon.log.contains("the files are invalid; the version that ran last runs in their place"))
         try daemon.edit("[server]\nhost = 127.0.0.1\nport = 0\nmax_connections = 6\n")
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         #expect(try await daemon.status()["lastKnownGood"] as? Bool == false)
         #expect(try await daemon.stop() == 0)
     }
@@ -376,7 +377,7 @@ import Testing
         }
         // A mistake beside a secret shows no secret, and a secret that breaks its own rule neither.
         try daemon.edit(text + "nonsense = ${KEY}\njwt_secrett = ${KEY}\n")
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         outputs.append(try await daemon.plue("status").output)
         outputs.append(try await daemon.plue("check", "KEY=\(canary) ").output)
         #expect(try await daemon.stop() == 0)

@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// What the pages of `Documentation/` say, held against the program.
@@ -34,7 +35,7 @@ import Testing
             in: scratch)
         #expect(try await daemon.patch(#"{"server":{"debug":true}}"#).status == 200)
         try daemon.edit("[server]\nnonsense = 1\n")
-        try await until { try await daemon.get("/metrics").body.contains("\nplue_drift 1\n") }
+        try await eventually { try await daemon.get("/metrics").body.contains("\nplue_drift 1\n") }
         let metrics = try await daemon.get("/metrics").body
         let names = { (text: String) in Set(text.matches(of: /plue_[a-z_]+[a-z]/).map { String($0.output) }) }
         for name in names(alerts) { #expect(names(page).contains(name), "\(name) is not on the page") }

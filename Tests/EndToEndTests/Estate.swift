@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// A daemon with everything that it can have, all of it real: HTTPS, ssh, a PostgreSQL pool, and nginx.
@@ -39,7 +40,7 @@ final class Estate: Sendable {
                 ? """
                 exec unshare -n sh -c '/usr/sbin/ip link set lo up && echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind && exec "$@"' sh "$@"
                 """ : nil)
-        try await until { FileManager.default.fileExists(atPath: scratch.path + "/nginx.pid") }
+        try await eventually { FileManager.default.fileExists(atPath: scratch.path + "/nginx.pid") }
     }
 
     deinit {

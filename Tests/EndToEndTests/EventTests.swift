@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// Server-sent events, as `curl` receives them.
@@ -19,17 +20,17 @@ import Testing
         async let listening = daemon.scratch.run(
             "curl -sSN -m 60 --unix-socket state/plue.sock http://plue/v1/events > events; grep -c '^event: end' events")
         func stream() -> String { (try? daemon.scratch.read("events")) ?? "" }
-        try await until { stream().contains("event: state\n") }
+        try await eventually { stream().contains("event: state\n") }
         #expect(names(stream()) == ["state 1"])
 
         #expect(try await daemon.patch(#"{"server":{"max_connections":7}}"#, "?confirmWithin=60s").status == 200)
-        try await until { stream().contains("awaiting-confirm") }
+        try await eventually { stream().contains("awaiting-confirm") }
         #expect(try await daemon.call("POST", "/v1/confirm").status == 200)
         #expect(try await daemon.patch(#"{"server":{"port":99999}}"#).status == 422)
         try daemon.edit(Self.text + "nonsense = 1\n")
-        try await until { stream().contains("\"drift\":true") }
+        try await eventually { stream().contains("\"drift\":true") }
         try daemon.edit(Self.text + "max_connections = 7\n")
-        try await until { stream().components(separatedBy: "event: state").last?.contains("\"drift\":false") == true }
+        try await eventually { stream().components(separatedBy: "event: state").last?.contains("\"drift\":false") == true }
 
         let told = names(stream())
         #expect(told.filter { $0.hasPrefix("version") } == ["version 2"])
@@ -49,8 +50,8 @@ import Testing
                 ).output)
         }
         // On a busy machine two seconds may end before the answer does.
-        try await until { try await resume("2") == ["version 3", "version 4", "version 5", "state 5"] }
-        for last in ["5", "99", "0", "x"] { try await until { try await resume(last) == ["state 5"] } }
+        try await eventually { try await resume("2") == ["version 3", "version 4", "version 5", "state 5"] }
+        for last in ["5", "99", "0", "x"] { try await eventually { try await resume(last) == ["state 5"] } }
         #expect(try await daemon.stop() == 0)
     }
 

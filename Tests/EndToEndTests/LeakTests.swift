@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// The leak hunt: secrets that exist nowhere else, everywhere that Plue writes.
@@ -156,7 +157,7 @@ import Testing
         outputs.append(("environ", FileManager.default.contents(atPath: "/proc/\(daemon.process)/environ") ?? Data()))
         // A signal from outside is reported and then passed over.
         kill(daemon.process, SIGSEGV)
-        try await until { daemon.log.contains("Backtrace took") }
+        try await eventually { daemon.log.contains("Backtrace took") }
         kill(daemon.process, SIGKILL)
         _ = await daemon.exit()
         outputs.append(("log and crash report", Data(daemon.log.utf8)))

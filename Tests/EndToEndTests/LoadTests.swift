@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// Everything at once: clients of HTTPS, of ssh and of PostgreSQL that never pause, while candidates, every second one bad, change
@@ -15,7 +16,7 @@ import Testing
         let occupants = [try await estate.occupy(taken[0]), try await estate.occupy(taken[1])]
         var candidates = Candidates(estate, taken: taken)
         // The table belongs to the first login, which the second one is a member of.
-        try await until { try await estate.database.psql("SELECT to_regclass('plue_audit') IS NOT NULL", in: scratch) == ["t"] }
+        try await eventually { try await estate.database.psql("SELECT to_regclass('plue_audit') IS NOT NULL", in: scratch) == ["t"] }
         // Whatever is made once is made by now.
         for _ in 0..<8 { try await step(&candidates, daemon, scratch) }
         try await settled(daemon)
@@ -27,7 +28,7 @@ import Testing
         async let requests = estate.run("python3 ask.py address")
         async let sessions = estate.run("python3 sit.py \(port)")
         async let queries = scratch.run(Self.querying(estate.database))
-        try await until { FileManager.default.fileExists(atPath: scratch.path + "/sitting") }
+        try await eventually { FileManager.default.fileExists(atPath: scratch.path + "/sitting") }
 
         for _ in 0..<Self.count { try await step(&candidates, daemon, scratch) }
         try scratch.write("", to: "done")
@@ -45,13 +46,13 @@ import Testing
 
         try await settled(daemon)
         // One descriptor a candidate would be far more.
-        try await until { Footprint(of: daemon.process).descriptors <= before.descriptors + 8 }
+        try await eventually { Footprint(of: daemon.process).descriptors <= before.descriptors + 8 }
         #expect(Footprint(of: daemon.process).kilobytes < before.kilobytes + 65_536)
 
         // The copy of the audit log has come along through all of it: without a gap, up to the last word.
         let last = try #require(
             try await scratch.run("sqlite3 state/plue.db 'SELECT max(seq) FROM audit_entry'").output.split(separator: "\n").first)
-        try await until {
+        try await eventually {
             try await estate.database.psql("SELECT max(sequence) || ' ' || count(*) FROM plue_audit", in: scratch) == ["\(last) \(last)"]
         }
         #expect(try await daemon.plue("audit verify").code == 0)
@@ -70,7 +71,7 @@ import Testing
 
     /// Waits until nothing drains any more.
     private func settled(_ daemon: RunningDaemon) async throws {
-        try await until {
+        try await eventually {
             let services = try await daemon.status()["services"] as? [[String: Any]] ?? []
             return !services.isEmpty && services.allSatisfy { $0["draining"] as? Int == 0 }
         }
@@ -108,20 +109,9 @@ import Testing
 
         private mutating func freshPort() -> Int {
             var port = ports.lowerBound
-            while port == http || port == ssh || taken.contains(port) || !Self.isFree(port) { port += 1 }
+            while port == http || port == ssh || taken.contains(port) || (try? Squatter(port: port, host: "127.0.0.1")) == nil { port += 1 }
             ports = port + 1...ports.upperBound + 1
             return port
-        }
-
-        private static func isFree(_ port: Int) -> Bool {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(descriptor) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = in_port_t(UInt16(clamping: port)).bigEndian
-            return withUnsafeBytes(of: address) { bytes in
-                bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
-            }
         }
 
         mutating func next() -> (settings: [String: String], isGood: Bool) {

@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// One transaction over all services: a candidate that changes them together changes all of them, or none.
@@ -35,7 +36,7 @@ import Testing
         let estate = try await Estate()
         let (scratch, daemon) = (estate.scratch, estate.daemon)
         let (http, ssh) = (try await estate.freePort(), try await estate.freePort())
-        try await until { try await estate.database.backends(of: "ada", in: scratch).count >= 2 }
+        try await eventually { try await estate.database.backends(of: "ada", in: scratch).count >= 2 }
         let before = try await estate.view()
         #expect(before.answer == "ok\n")
         #expect(before.page == "hello")
@@ -78,7 +79,7 @@ import Testing
             #expect(try await estate.refuses(ssh), "\(obstacle)")
             if obstacle == .loginTakenBack {
                 // Nothing of the login is left.
-                try await until { try await estate.database.backends(of: "bob", in: scratch).isEmpty }
+                try await eventually { try await estate.database.backends(of: "bob", in: scratch).isEmpty }
             }
         }
 
@@ -90,8 +91,8 @@ import Testing
         #expect(try await estate.ssh("show database.pool_max", on: ssh).output == "7\n")
         #expect(try await estate.run("curl -sS http://127.0.0.1:\(estate.nginxPort)/").output == "goodbye")
         #expect(try await estate.database.backends(of: "ada", in: scratch) == before.backends)
-        try await until { try await estate.refuses(estate.httpPort) }
-        try await until { try await estate.refuses(estate.sshPort) }
+        try await eventually { try await estate.refuses(estate.httpPort) }
+        try await eventually { try await estate.refuses(estate.sshPort) }
 
         // Who was connected all the while was never let down; the session goes on although its port is gone.
         try scratch.write("", to: "done")

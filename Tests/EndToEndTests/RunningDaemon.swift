@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// A daemon of one test, ended with it.
@@ -40,7 +41,7 @@ final class RunningDaemon: Sendable {
         daemon.standardError = log
         try daemon.run()
         // It says so once the first version is live; its socket answers before.
-        try await until { self.log.contains("\nversion ") || self.log.hasPrefix("version ") || !daemon.isRunning }
+        try await eventually { self.log.contains("\nversion ") || self.log.hasPrefix("version ") || !daemon.isRunning }
         if !daemon.isRunning { Issue.record("the daemon ended: \(self.log)") }
     }
 
@@ -62,7 +63,7 @@ final class RunningDaemon: Sendable {
     func address(on host: String = "127.0.0.1") async throws -> String? {
         // The system's table is not read in one moment: others' sockets come and go in it.
         var found: Set<String> = []
-        try await until {
+        try await eventually {
             found = listening
             return found.count == 1 && found.allSatisfy { $0.hasPrefix(host + ":") }
         }

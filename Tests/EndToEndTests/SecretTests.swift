@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestGround
 import Testing
 
 /// `plue secret` from outside: values that stand encrypted in documents, and their keys.
@@ -187,11 +188,4 @@ import Testing
         #expect(try await daemon.status()["drift"] as? Bool == false)
         #expect(try await daemon.stop() == 0)
     }
-}
-
-/// Tells tasks of one test that it is over.
-final class Flag: Sendable {
-    private let value = Atomic(false)
-    var isSet: Bool { value.load(ordering: .acquiring) }
-    func set() { value.store(true, ordering: .releasing) }
 }

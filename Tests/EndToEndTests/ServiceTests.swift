@@ -1,4 +1,5 @@
 import Foundation
+import TestGround
 import Testing
 
 /// What the daemon's services are for those who use them: the administrator behind ssh, whoever keeps the audit log's copy, and whoever
@@ -73,7 +74,7 @@ import Testing
         // A key that nobody knows.
         #expect(try await door.ssh("eve", "show").code == 255)
         #expect(try await daemon.plue("history").output.contains("ssh ssh:ada@laptop  less is more: server.max_connections"))
-        try await until {
+        try await eventually {
             let log = try await daemon.plue("audit log").output
             return log.contains("failed-login") && log.contains("ssh:bob@desk") && log.contains("reveal")
         }
@@ -91,17 +92,17 @@ import Testing
         // Sits there until it is ended.
         async let sitting = scratch.run(
             "mkfifo in; sleep 1000 > in & \(Estate.ssh) -i bob -p \(door.port) admin@127.0.0.1 < in; echo ended; kill -9 $!")
-        try await until { try await daemon.plue("status").output.contains("1 logged in") }
+        try await eventually { try await daemon.plue("status").output.contains("1 logged in") }
 
         let both = try scratch.read("authorized_keys")
         try scratch.write(both + "no key at all\n", to: "authorized_keys")
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(try await daemon.plue("status").output.contains("line 3 is not '[options] type key [comment]'"))
         #expect(try await door.ssh("ada", "show server.host").output == "127.0.0.1\n")
         #expect(try await daemon.plue("status").output.contains("1 logged in"))
 
         try scratch.write(both.split(separator: "\n").prefix(1).joined() + "\n", to: "authorized_keys")
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         #expect(try await sitting.output.contains("ended"))
         #expect(try await door.ssh("bob", "show").code == 255)
         #expect(try await door.ssh("ada", "show server.host").output == "127.0.0.1\n")
@@ -118,21 +119,21 @@ import Testing
             #expect(try await daemon.plue("apply --set server.max_connections=\(number) --reason x").code == 0)
         }
         func caughtUp() async throws {
-            try await until {
+            try await eventually {
                 let last = try await scratch.run("sqlite3 state/plue.db 'SELECT max(seq) || \" \" || max(seq) FROM audit_entry'").output
                 let copy = "SELECT max(sequence) || ' ' || count(*) FROM plue_audit"
                 return try await database.psql(copy, in: scratch).map { $0 + "\n" } == [last]
             }
         }
-        try await until { try await database.psql("SELECT to_regclass('plue_audit') IS NOT NULL", in: scratch) == ["t"] }
+        try await eventually { try await database.psql("SELECT to_regclass('plue_audit') IS NOT NULL", in: scratch) == ["t"] }
         try await change(100, daemon)
         try await caughtUp()
-        try await until { try await daemon.plue("status").output.contains("audit log exported up to ") }
+        try await eventually { try await daemon.plue("status").output.contains("audit log exported up to ") }
 
         try await database.control("stop", in: scratch)
         for number in 101...103 { try await change(number, daemon) }
-        try await until { daemon.log.contains("the audit log is not exported; it is caught up on later") }
-        try await until { try await daemon.plue("status").output.contains(", not now: ") }
+        try await eventually { daemon.log.contains("the audit log is not exported; it is caught up on later") }
+        try await eventually { try await daemon.plue("status").output.contains(", not now: ") }
         try await database.control("start", in: scratch)
         try await caughtUp()
 
@@ -160,35 +161,35 @@ import Testing
         let daemon = try await RunningDaemon(server + one, in: scratch)
         #expect(try scratch.read("one.conf") == "port 0\n")
         // It answers before all that it has to start was looked at.
-        try await until { FileManager.default.fileExists(atPath: scratch.path + "/told") }
+        try await eventually { FileManager.default.fileExists(atPath: scratch.path + "/told") }
         try FileManager.default.removeItem(atPath: scratch.path + "/told")
 
         try scratch.write("the port is {{server.port}}\n", to: "one.template")
-        try await until { try await daemon.status()["version"] as? Int == 2 }
+        try await eventually { try await daemon.status()["version"] as? Int == 2 }
         #expect(try scratch.read("one.conf") == "the port is 0\n")
         #expect(FileManager.default.fileExists(atPath: scratch.path + "/told"))
         // A template that cannot be rendered changes nothing.
         try scratch.write("{{server.prot}}\n", to: "one.template")
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(
             try await daemon.plue("status").output.contains("there is no setting or section 'server.prot'; did you mean 'server.port'?"))
         #expect(try scratch.read("one.conf") == "the port is 0\n")
         try scratch.write("the port is {{server.port}}\n", to: "one.template")
-        try await until { try await daemon.status()["state"] as? String == "running" }
+        try await eventually { try await daemon.status()["state"] as? String == "running" }
 
         let plan = try await daemon.plue(
             "plan --set daemon.two.template=\(scratch.path)/two.template --set daemon.two.output=\(scratch.path)/two.conf")
         #expect(plan.output.contains("daemon.two: restart, then verified by the reload's exit status"), "\(plan.output)")
         // Two that write one file.
         try daemon.edit(server + one + two.replacing("two.conf", with: "one.conf"))
-        try await until { try await daemon.status()["state"] as? String == "rejected" }
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
         #expect(try await daemon.plue("status").output.contains("[daemon.one] and [daemon.two] both write \(scratch.path)/one.conf"))
         try daemon.edit(server + one + two)
-        try await until { try await daemon.status()["version"] as? Int == 3 }
+        try await eventually { try await daemon.status()["version"] as? Int == 3 }
         #expect(try await daemon.status()["pendingRestart"] as? [String] == ["daemon.two"])
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/two.conf"))
         try daemon.edit(server + two)
-        try await until { try await daemon.status()["version"] as? Int == 4 }
+        try await eventually { try await daemon.status()["version"] as? Int == 4 }
         #expect(try scratch.read("one.conf") == "the port is 0\n")
         #expect(try await daemon.stop() == 0)
 

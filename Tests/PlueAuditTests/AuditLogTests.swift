@@ -4,6 +4,7 @@ import Logging
 import PlueConfig
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueAudit
@@ -21,7 +22,7 @@ import Testing
             ledger.follow(policy)
             for number in 1...20 { try await state.commit("\(number)", in: ledger) }
             try await ledger.close()
-            #expect(state.log.lines.contains { $0.contains("could not be kept") && $0.contains("pipe") })
+            #expect(state.log.lines.contains { $0.text.contains("could not be kept") && $0.text.contains("pipe") })
             #expect(state.verify().verdict == .intact)
             // A reader makes no difference: it is not a file.
             let end = try FileDescriptor.open(FilePath(state.root + "/pipe"), .readOnly, options: .nonBlocking)
@@ -187,11 +188,11 @@ import Testing
 private struct State {
     let root: String
     var name = "state"
-    let log: Lines
+    let log: Log
     var state: String { root + "/" + name }
 
     func open() throws -> Ledger {
-        try Ledger(directory: FilePath(state), logger: Logger(label: "test") { [log] _ in log })
+        try Ledger(directory: FilePath(state), logger: log.logger)
     }
 
     func intent(_ text: String) -> Intent {
@@ -235,28 +236,5 @@ private func withState(_ body: (State) async throws -> Void) async throws {
     let root = FileManager.default.temporaryDirectory.appending(path: "plue-audit-\(UUID().uuidString.prefix(8))").path
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: root) }
-    try await body(State(root: root, log: Lines()))
-}
-
-/// What was logged.
-private final class Lines: LogHandler {
-    private let kept = Mutex<[String]>([])
-    var lines: [String] { kept.withLock(\.self) }
-
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        kept.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-    }
+    try await body(State(root: root, log: Log()))
 }

@@ -4,6 +4,7 @@ import GRDB
 import Logging
 import PlueConfig
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueAudit
@@ -27,7 +28,7 @@ import Testing
     @Test(arguments: Tampering.allCases) func `Every change is found, and its kind is told`(tampering: Tampering) async throws {
         let evidence = try await Evidence.made.value
         for seed in 0..<Self.seeds {
-            var random = Random(seed: UInt64(seed))
+            var random = SeededGenerator(seed: UInt64(seed))
             let copy = try evidence.copy()
             defer { try? FileManager.default.removeItem(atPath: copy) }
             let expected = try tampering.carryOut(on: copy + "/plue.db", evidence, &random)
@@ -120,7 +121,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: root) }
         let ledger = try Ledger(
             directory: FilePath(root), retention: .keep(versions: 20, for: .zero),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: quiet)
         let key = try #require(VerifierKey(try String(contentsOfFile: root + "/audit.pub", encoding: .utf8)))
         let writing = Task {
             try await Evidence.live(in: ledger, from: 1, to: 150)
@@ -212,7 +213,7 @@ private func rebuild(_ db: Database) throws {
         let original = try Data(contentsOf: URL(filePath: evidence.database))
         let seconds = ProcessInfo.processInfo.environment["PLUE_FUZZ_SECONDS"].flatMap(Double.init) ?? 2
         let end = ContinuousClock.now + .seconds(seconds)
-        var random = Random(seed: UInt64(Date().timeIntervalSince1970))
+        var random = SeededGenerator(seed: UInt64(Date().timeIntervalSince1970))
         let copy = try evidence.copy()
         defer { try? FileManager.default.removeItem(atPath: copy) }
         while ContinuousClock.now < end {
@@ -246,7 +247,7 @@ enum Tampering: CaseIterable {
     var isFoundAlone: Bool { self != .recomputeAll && self != .cutTail }
 
     /// - Returns: The verdicts that name what was done.
-    func carryOut(on path: String, _ evidence: Evidence, _ random: inout Random) throws -> Set<AuditVerifier.Verdict> {
+    func carryOut(on path: String, _ evidence: Evidence, _ random: inout SeededGenerator) throws -> Set<AuditVerifier.Verdict> {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
         let queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -457,7 +458,7 @@ final class Evidence: Sendable {
                 atPath: root + "/" + name, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
         let files = FileManager.default
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = quiet
         var ledger = try Ledger(directory: FilePath(root + "/state"), retention: .keep(versions: 40, for: .zero), logger: logger)
         var policy = AuditPolicy()
         policy.checkpointEvery = 10
@@ -550,16 +551,4 @@ final class Evidence: Sendable {
 
     /// With the three newest checkpoints: what was kept at any time before says no more.
     func verify(_ path: String) -> AuditVerifier.Report { AuditVerifier(key: key, kept: kept.suffix(3)).verify(database: path) }
-}
-
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PlueDocuments
+import TestGround
 import Testing
 
 @Suite("Fuzz")

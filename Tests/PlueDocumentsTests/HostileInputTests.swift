@@ -1,4 +1,5 @@
 import PlueDocuments
+import TestGround
 import Testing
 
 /// Documents that somebody made to cost time or memory, or that look like something they are not.

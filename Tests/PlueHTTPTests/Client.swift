@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestGround
 
 #if canImport(Darwin)
 import Darwin
@@ -113,7 +114,7 @@ final class Client: Sendable {
     func send(_ text: String) async throws { try await send(bytes: Array(text.utf8)) }
 
     func send(bytes: [UInt8]) async throws {
-        try await Self.blocking { [descriptor] in
+        try await blocking { [descriptor] in
             var bytes = bytes[...]
             while !bytes.isEmpty {
                 let count = bytes.withUnsafeBytes {
@@ -133,7 +134,7 @@ final class Client: Sendable {
 
     /// The next response; its body has a `Content-Length`.
     func response() async throws -> Response {
-        try await Self.blocking { [self] in
+        try await blocking { [self] in
             let (head, length) = try readHead()
             var response = head
             while rest.withLock({ $0.count }) < length {
@@ -149,7 +150,7 @@ final class Client: Sendable {
 
     /// Waits for a text in what comes, and drops everything up to its end.
     func receive(_ text: String) async throws {
-        try await Self.blocking { [self] in
+        try await blocking { [self] in
             while true {
                 let found = rest.withLock { rest in
                     guard let range = rest.firstRange(of: Array(text.utf8)) else { return false }
@@ -164,7 +165,7 @@ final class Client: Sendable {
 
     /// Waits until the server has closed; anything it still says is an error.
     func expectEnd() async throws {
-        try await Self.blocking { [self] in
+        try await blocking { [self] in
             let isOpen = try readSome()
             if isOpen { throw Failure("'\(String(decoding: rest.withLock { $0 }, as: UTF8.self))' instead of the end", 0) }
         }
@@ -205,12 +206,5 @@ final class Client: Sendable {
         guard count >= 0 else { throw Failure("recv") }
         rest.withLock { $0 += buffer.prefix(count) }
         return count > 0
-    }
-
-    /// Sockets block here; the threads of Swift's pool may not.
-    private static func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
-        }
     }
 }

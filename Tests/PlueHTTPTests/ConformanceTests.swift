@@ -1,6 +1,7 @@
 import PlueConfig
 import PlueHTTP
 import PlueTesting
+import TestGround
 import Testing
 
 @Suite("The server keeps the promises of a live service", .timeLimit(.minutes(1)))

@@ -1,5 +1,6 @@
 import PlueConfig
 import PlueHTTP
+import TestGround
 import Testing
 
 @Suite("The end of a server", .timeLimit(.minutes(1)))

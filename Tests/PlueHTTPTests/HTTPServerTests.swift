@@ -1,6 +1,7 @@
 import Foundation
 import PlueConfig
 import PlueHTTP
+import TestGround
 import Testing
 
 @Suite("An HTTP server", .timeLimit(.minutes(1)))

@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueHTTP
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("Limits that change while a server serves", .timeLimit(.minutes(1)))

@@ -5,6 +5,7 @@ import PlueHTTP
 import Subprocess
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("A server that is reconfigured under load", .timeLimit(.minutes(3)))
@@ -146,7 +147,7 @@ private final class Program: Sendable {
         let counter = counter
         router.post("size") { request, context in
             let body = try await request.body.collect(upTo: context.maxUploadSize)
-            counter.value.add(1, ordering: .relaxed)
+            counter.increase()
             return "\(body.readableBytes)"
         }
         server = HTTPServer(router.buildResponder(), logger: quiet)
@@ -169,10 +170,8 @@ private final class Program: Sendable {
         }
     }
 
-    private final class Counter: Sendable { let value = Atomic<Int>(0) }
-
     /// How many requests were answered.
-    var answered: Int { counter.value.load(ordering: .relaxed) }
+    var answered: Int { counter.value }
 
     /// Saves another document and takes it down the road.
     func change(to document: String) async throws -> ReloadOutcome {

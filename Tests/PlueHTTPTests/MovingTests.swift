@@ -1,6 +1,7 @@
 import Foundation
 import PlueConfig
 import PlueHTTP
+import TestGround
 import Testing
 
 @Suite("A server whose address changes", .timeLimit(.minutes(1)))

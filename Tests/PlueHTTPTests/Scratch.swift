@@ -7,6 +7,7 @@ import PlueHTTP
 import Subprocess
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -14,8 +15,6 @@ import Darwin
 #else
 import Glibc
 #endif
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// A directory of its own for one test, gone afterwards. Its name is short: a socket's path may not be long.
 func withScratch<Value>(_ body: (FilePath) async throws -> Value) async throws -> Value {
@@ -47,19 +46,19 @@ enum Wire: CaseIterable, Sendable, CustomTestStringConvertible {
 }
 
 /// A server with a few routes, driven through its phases as the committer does it.
-final class Stage: Sendable {
-    let server: HTTPServer
+final class Stage: ServiceStage {
+    let service: HTTPServer
+    let live = Live<HTTPServer.Instance>()
     /// Holds the answers of `/held` back.
     let gate = Gate()
-    private let arrivals = Arrivals()
-    private let live = Mutex<HTTPServer.Instance?>(nil)
+    private let arrivals = Counter()
 
     init(logger: Logger = quiet, now: @escaping @Sendable () -> Date = { Date() }) {
         let (gate, arrivals, router) = (gate, arrivals, Router(context: PeerRequestContext.self))
         router.get("hello") { _, _ in "hello" }
         router.get("peer") { _, context in "\(context.peer)" }
         router.get("held") { _, _ in
-            arrivals.count.add(1, ordering: .sequentiallyConsistent)
+            arrivals.increase()
             await gate.pass()
             return "held"
         }
@@ -96,64 +95,26 @@ final class Stage: Sendable {
         router.post("collected") { request, context in
             "\(try await request.body.collect(upTo: context.maxUploadSize).readableBytes)"
         }
-        server = HTTPServer(router.buildResponder(), logger: logger, now: now)
+        service = HTTPServer(router.buildResponder(), logger: logger, now: now)
     }
 
     /// The size of `/large`, far beyond what any buffer on the way takes.
     static let large = 32 * 1_048_576
 
-    private final class Arrivals: Sendable { let count = Atomic<Int>(0) }
-
     /// How many requests have reached `/held`.
-    var arrived: Int { arrivals.count.load(ordering: .sequentiallyConsistent) }
+    var arrived: Int { arrivals.value }
 
-    var port: Int { server.port ?? 0 }
+    var server: HTTPServer { service }
+    var port: Int { service.port ?? 0 }
 
-    var instance: HTTPServer.Instance? { live.withLock { $0 } }
-
-    func prepare(_ settings: HTTPServerSettings) async throws -> HTTPServer.Instance {
-        try await server.prepare(settings, beside: instance)
-    }
-
-    /// What was live, not yet retired.
-    @discardableResult
-    func activate(_ next: HTTPServer.Instance) async -> HTTPServer.Instance? {
-        live.withLock { $0 = next }
-        return await server.activate(next)
-    }
-
-    /// A whole transaction; what was live is returned for the test to retire, or retired beside it.
-    @discardableResult
-    func change(to settings: HTTPServerSettings) async throws -> HTTPServer.Instance? {
-        let next = try await prepare(settings)
-        let old = await activate(next)
-        try await server.verify(next)
-        return old
-    }
+    func release() { gate.open() }
 
     /// Starts a server, and takes it down again however the body ends.
     static func run<Value>(
         _ settings: HTTPServerSettings = .loopback(), logger: Logger = quiet, now: @escaping @Sendable () -> Date = { Date() },
         _ body: (Stage) async throws -> Value
     ) async throws -> Value {
-        let stage = Stage(logger: logger, now: now)
-        let result: Result<Value, any Error>
-        do {
-            try await stage.change(to: settings)
-            result = .success(try await body(stage))
-        } catch {
-            result = .failure(error)
-        }
-        stage.gate.open()
-        if let live = stage.instance { await stage.retireAtOnce(live) }
-        return try result.get()
-    }
-
-    /// As at the end of a process that was told twice: nobody is waited for.
-    func retireAtOnce(_ instance: HTTPServer.Instance) async {
-        let retirement = Task { await server.retire(instance) }
-        retirement.cancel()
-        await retirement.value
+        try await Stage(logger: logger, now: now).run(settings, body)
     }
 }
 
@@ -177,115 +138,6 @@ extension HTTPServerSettings {
         change(&settings.limits)
         return settings
     }
-}
-
-/// Holds whoever comes until it is opened.
-final class Gate: Sendable {
-    private let waiting = Mutex<[CheckedContinuation<Void, Never>]?>([])
-
-    func open() {
-        let waiting = waiting.withLock { waiting in
-            defer { waiting = nil }
-            return waiting ?? []
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    func pass() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = waiting.withLock { waiting in
-                waiting?.append(continuation)
-                return waiting == nil
-            }
-            if isOpen { continuation.resume() }
-        }
-    }
-}
-
-/// Waits until something is so; after 20 seconds the test fails there.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(20), at location: SourceLocation = #_sourceLocation, _ isMet: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !isMet() {
-        if ContinuousClock.now > deadline {
-            Issue.record(what, sourceLocation: location)
-            return
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
-/// A port that nobody has, and that the system gives to nobody by itself: below the range that clients' ports come from.
-func freePort() throws -> Int {
-    for _ in 0..<1_000 {
-        let port = Int.random(in: 12_000..<32_000)
-        guard taken.withLock({ $0.insert(port).inserted }) else { continue }
-        if (try? Squatter(port: port)) != nil { return port }
-    }
-    throw Client.Failure("no free port")
-}
-
-private let taken = Mutex(Set<Int>())
-
-/// Some other program that has a port.
-final class Squatter: Sendable {
-    private let descriptor: Int32
-    let port: Int
-
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, streamSocket, 0)
-        self.port = port
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = in_addr_t(INADDR_ANY)
-        var result: Int32 = -1
-        // A program that another test is starting has every descriptor for a moment, that of a port just given up among them.
-        for attempt in 0..<5 where result != 0 {
-            if attempt > 0 { usleep(10_000) }
-            result = withUnsafeBytes(of: address) { bytes in
-                bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-            }
-        }
-        guard result == 0, listen(descriptor, 1) == 0 else { throw Client.Failure("bind") }
-    }
-
-    deinit { close(descriptor) }
-}
-
-/// The sockets of this process that belong to an address of its own, whatever other tests open meanwhile.
-///
-/// All of 127.0.0.0/8 is loopback, so a test can have an address for itself.
-struct OwnAddress {
-    let host: String
-    private static let next = Atomic<Int>(Int.random(in: 0..<200) * 250)
-
-    init() {
-        let number = Self.next.add(1, ordering: .relaxed).newValue
-        host = "127.\(64 + number / 62_500 % 100).\(number / 250 % 250).\(number % 250 + 2)"
-    }
-
-    /// How many descriptors of this process are sockets of the address.
-    var descriptors: Int {
-        get throws {
-            let quads = host.split(separator: ".").compactMap { UInt8($0) }
-            let address = quads.reversed().map { String(format: "%02X", $0) }.joined() + ":"
-            let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
-            let nodes = Set(
-                table.split(separator: "\n").dropFirst().map { $0.split(separator: " ") }.filter {
-                    $0.count > 9 && $0[1].hasPrefix(address)
-                }
-                .map { "socket:[\($0[9])]" })
-            return openDescriptors().count { nodes.contains($0) }
-        }
-    }
-}
-
-/// What each descriptor of this process is.
-func openDescriptors() -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-    return names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
 }
 
 /// The status that curl, a client nobody here wrote, gets; empty when it gets none.

@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueHTTP
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("A server behind a socket file", .timeLimit(.minutes(1)))

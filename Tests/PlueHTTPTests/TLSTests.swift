@@ -5,6 +5,7 @@ import PlueHTTP
 import Subprocess
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("A server with TLS", .timeLimit(.minutes(2)))
@@ -220,8 +221,8 @@ struct TLSTests {
             #expect(try await Client.connect(tls: stage.port).get().body == "hello")
             try await eventually("the others are gone") { stage.server.connectionCount <= 1 }
         }
-        #expect(log.levels.contains(.debug))
-        #expect(log.levels.allSatisfy { $0 <= .debug }, "\(log.levels)")
+        #expect(log.lines.contains { $0.level == .debug })
+        #expect(log.lines.allSatisfy { $0.level <= .debug }, "\(log.lines)")
     }
 
     @Test("a client that reads nothing any more does not hold up a retirement that is in a hurry", arguments: Wire.allCases)
@@ -251,7 +252,7 @@ struct TLSTests {
             }
             try await eventually("all are gone") { stage.server.connectionCount == 0 }
         }
-        #expect(log.levels.allSatisfy { $0 < .debug }, "\(log.levels)")
+        #expect(log.lines.allSatisfy { $0.level < .debug }, "\(log.lines)")
     }
 
     @Test("the last response of a connection arrives whole, however slowly it is read", arguments: Wire.allCases)
@@ -271,24 +272,4 @@ struct TLSTests {
     }
 
     private func text(_ file: FilePath) throws -> String { try String(contentsOfFile: file.string, encoding: .utf8) }
-}
-
-/// The levels of everything that was logged.
-private final class Log: Sendable {
-    private let seen = Mutex<[Logger.Level]>([])
-    var levels: [Logger.Level] { seen.withLock { $0 } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
-
-    private struct Handler: LogHandler {
-        let log: Log
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { log.seen.withLock { $0.append(event.level) } }
-    }
 }

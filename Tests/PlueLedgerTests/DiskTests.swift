@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import PlueConfig
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueLedger
@@ -36,7 +37,7 @@ struct DiskTests {
                 try await ledger.commit("a = 1")
                 let ballast = directory.appending("ballast").string
                 _ = FileManager.default.createFile(atPath: ballast, contents: Data(repeating: 1, count: 700_000))
-                var random = Seeded(state: 1)
+                var random = SeededGenerator(seed: 1)
                 var error: LedgerError?
                 var committed = 1
                 do {

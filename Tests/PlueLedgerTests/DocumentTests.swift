@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import PlueConfig
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueLedger
@@ -57,7 +58,7 @@ struct DocumentTests {
 
     @Test("a delta gives back what it was made of, whatever the two have in common")
     func deltas() {
-        var random = Seeded(state: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<2_000 {
             let base = (0..<Int.random(in: 0...600, using: &random)).map { _ in UInt8.random(in: 0...3, using: &random) }
             var target = base

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import PlueConfig
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueLedger
@@ -162,7 +163,7 @@ struct OpeningTests {
             try await ledger.close()
             let database = URL(fileURLWithPath: directory.appending("plue.db").string)
             var bytes = try Data(contentsOf: database)
-            var random = Seeded(state: seed)
+            var random = SeededGenerator(seed: seed)
             for index in 100..<bytes.count where seed > 4 || index > 4096 {
                 if Int.random(in: 0..<3, using: &random) == 0 { bytes[index] = UInt8.random(in: 0...255, using: &random) }
             }
@@ -195,7 +196,7 @@ struct OpeningTests {
             try await ledger.close()
             let database = URL(fileURLWithPath: directory.appending("plue.db").string)
             var bytes = try Data(contentsOf: database)
-            var random = Seeded(state: seed)
+            var random = SeededGenerator(seed: seed)
             for _ in 0..<Int.random(in: 1...200, using: &random) {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }

@@ -3,6 +3,7 @@ import Logging
 import PlueConfig
 import PlueLedger
 import SystemPackage
+import TestGround
 
 /// A directory of its own for one test, gone afterwards; the state directory inside it does not exist yet.
 func withScratch<Value>(_ body: (FilePath) async throws -> Value) async throws -> Value {
@@ -11,8 +12,6 @@ func withScratch<Value>(_ body: (FilePath) async throws -> Value) async throws -
     defer { try? FileManager.default.removeItem(at: root) }
     return try await body(FilePath(root.path).appending("state"))
 }
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension Ledger {
     static func open(_ directory: FilePath, retention: Retention = .standard) throws(LedgerError) -> Ledger {
@@ -61,16 +60,4 @@ extension Recorder {
 
 func mode(of path: FilePath) -> Int? {
     (try? FileManager.default.attributesOfItem(atPath: path.string))?[.posixPermissions] as? Int
-}
-
-/// Numbers that look random and are the same in every run.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import PlueConfig
+import TestGround
 import Testing
 
 @testable import PlueLedger
@@ -9,7 +10,7 @@ import Testing
 struct TwinTests {
     @Test("tell the same history after any sequence of calls", arguments: 1...12 as ClosedRange<UInt64>)
     func sameHistory(seed: UInt64) async throws {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         let retention = Retention.keep(
             versions: .random(in: 2...12, using: &random), for: .seconds(.random(in: 0...40, using: &random) * 86_400),
             refusals: .random(in: 1...10, using: &random))
@@ -76,7 +77,7 @@ struct TwinTests {
         }
     }
 
-    private static func edited(_ tree: [StoredDocument], _ step: Int, _ random: inout Seeded) -> [StoredDocument] {
+    private static func edited(_ tree: [StoredDocument], _ step: Int, _ random: inout SeededGenerator) -> [StoredDocument] {
         var tree = tree
         let index = tree.indices.randomElement(using: &random) ?? 0
         switch Int.random(in: 0..<6, using: &random) {

@@ -3,6 +3,7 @@ import PlueConfig
 import PluePostgres
 import Subprocess
 import Synchronization
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -215,23 +216,3 @@ struct ClusterTrait: SuiteTrait, TestScoping {
 extension Trait where Self == ClusterTrait {
     static var cluster: Self { Self() }
 }
-
-/// A port that nobody has, below the range that clients' ports come from.
-func freePort() throws -> Int {
-    for _ in 0..<1_000 {
-        let port = Int.random(in: 12_000..<32_000)
-        guard taken.withLock({ $0.insert(port).inserted }) else { continue }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        let isFree = withUnsafeBytes(of: address) { bytes in
-            bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
-        }
-        if isFree { return port }
-    }
-    throw Cluster.Failure("no free port")
-}
-
-private let taken = Mutex(Set<Int>())

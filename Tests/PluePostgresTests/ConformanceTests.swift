@@ -1,6 +1,7 @@
 import PlueConfig
 import PluePostgres
 import PlueTesting
+import TestGround
 import Testing
 
 extension PostgresTests {

@@ -1,6 +1,7 @@
 import Foundation
 import PlueConfig
 import PluePostgres
+import TestGround
 import Testing
 
 #if canImport(Darwin)

@@ -1,3 +1,4 @@
+import TestGround
 import Testing
 
 @testable import PluePostgres
@@ -244,7 +245,7 @@ struct PoolStateTests {
 
     @Test("in eighty thousand random steps no place is taken twice, nobody is forgotten, and all is closed in the end", arguments: 0..<4)
     func random(seed: Int) throws {
-        var generator = Generator(state: UInt64(seed) &* 7919 &+ 1)
+        var generator = SeededGenerator(seed: UInt64(seed) &* 7919 &+ 1)
         var model = Model()
         for _ in 0..<20_000 { try model.step(&generator) }
         try model.finish()
@@ -265,7 +266,7 @@ struct PoolStateTests {
         private var proven: [PoolState.Line] = []
         private var served = 0
 
-        mutating func step(_ generator: inout Generator) throws {
+        mutating func step(_ generator: inout SeededGenerator) throws {
             now += .milliseconds(generator.next() % 200)
             switch generator.next() % 20 {
             case 0: startLine()
@@ -295,7 +296,7 @@ struct PoolStateTests {
             take(state.askForProof(of: line, at: now))
         }
 
-        private mutating func activate(_ line: PoolState.Line, _ generator: inout Generator) {
+        private mutating func activate(_ line: PoolState.Line, _ generator: inout SeededGenerator) {
             let least = Int(generator.next() % 3)
             take(state.activate(line, .init(min: least, max: least + 1 + Int(generator.next() % 4)), at: now))
         }
@@ -340,7 +341,7 @@ struct PoolStateTests {
             }
         }
 
-        private mutating func perform(_ generator: inout Generator) throws {
+        private mutating func perform(_ generator: inout SeededGenerator) throws {
             guard let index = pending.indices.randomElement(using: &generator) else { return }
             let action = pending.remove(at: index)
             let succeeds = generator.next() % 6 > 0
@@ -385,7 +386,7 @@ struct PoolStateTests {
         /// Everybody goes home; then nothing is left.
         mutating func finish() throws {
             #expect(served > 500)
-            var generator = Generator(state: 1)
+            var generator = SeededGenerator(seed: 1)
             for line in proven + proving { end(line) }
             for connection in leased { giveBack(connection, true) }
             while !pending.isEmpty { try perform(&generator) }
@@ -396,16 +397,3 @@ struct PoolStateTests {
 }
 
 private let server = PlaceScope.server("db:5432")
-
-/// SplitMix64: the same numbers in each run.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}

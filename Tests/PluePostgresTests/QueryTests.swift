@@ -1,5 +1,6 @@
 import PlueConfig
 import PluePostgres
+import TestGround
 import Testing
 
 extension PostgresTests {

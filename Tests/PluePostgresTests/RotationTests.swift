@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PluePostgres
 import Synchronization
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -131,7 +132,7 @@ extension PostgresTests {
         func deafServer() async throws {
             let cluster = try Cluster.shared
             let role = try await cluster.newRole()
-            let deaf = try DeafServer()
+            let deaf = try Squatter(port: try freePort())
             try await Stage.run(cluster.settings(role)) { stage async throws in
                 let settings = cluster.settings(role) { $0.connectTimeout = .milliseconds(300) }
                     .with { $0.url = "postgres://127.0.0.1:\(deaf.port)/postgres" }
@@ -248,26 +249,6 @@ extension PostgresTests {
             }
         }
     }
-}
-
-/// A port where connections are taken and nothing is said.
-private final class DeafServer: Sendable {
-    private let descriptor: Int32
-    let port: Int
-
-    init() throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        port = try freePort()
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        let isBound = withUnsafeBytes(of: address) { bytes in
-            bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
-        }
-        guard isBound, listen(descriptor, 10) == 0 else { throw Cluster.Failure("no deaf server") }
-    }
-
-    deinit { close(descriptor) }
 }
 
 private final class Failures: Sendable {

@@ -1,4 +1,5 @@
 import PluePostgres
+import TestGround
 import Testing
 
 extension PostgresTests {

@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueProcess
 import PlueTesting
+import TestGround
 import Testing
 
 @Suite("An external daemon keeps the promises of a live service", .timeLimit(.minutes(2)))

@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueProcess
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -50,7 +51,7 @@ struct ExternalDaemonTests {
             await fake.end()
             try await Stage.run { stage in
                 try await stage.go(fake.settings(port))
-                #expect(stage.log.lines.contains("the daemon is down; it is started"))
+                #expect(stage.log.text.contains("the daemon is down; it is started"))
             }
             #expect(fake.pid != pid)
             #expect(try await greeting(of: port) == "hello\n")
@@ -366,7 +367,7 @@ struct ExternalDaemonTests {
                     #expect(sentence.contains("password <secret>"), "\(sentence)")
                     for piece in ["corr", "hors", "batt", "stap"] { #expect(!"\(outcome)".contains(piece)) }
                 }
-                #expect(!stage.log.lines.contains("horse"))
+                #expect(!stage.log.text.contains("horse"))
                 var dumped = ""
                 dump(fake.settings(port, password: password), to: &dumped)
                 #expect(!dumped.contains("horse"))
@@ -585,7 +586,7 @@ struct ExternalDaemonTests {
         var pid: pid_t = 0
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
         defer { free(arguments[0]) }
-        guard posix_spawn(&pid, program, nil, nil, &arguments, nil) == 0 else { throw Failure("spawn") }
+        guard posix_spawn(&pid, program, nil, nil, &arguments, nil) == 0 else { throw TestFailure("spawn") }
         return pid
     }
 }

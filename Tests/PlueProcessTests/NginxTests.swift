@@ -3,6 +3,7 @@ import PlueConfig
 import PlueProcess
 import Subprocess
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)

@@ -4,6 +4,7 @@ import PlueConfig
 import PlueProcess
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -11,8 +12,6 @@ import Darwin
 #else
 import Glibc
 #endif
-
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// A directory of its own for one test, gone afterwards. Its name is short: a socket's path may not be long.
 struct Scratch: Sendable {
@@ -47,82 +46,18 @@ struct Scratch: Sendable {
     }
 }
 
-/// Waits until something is so; after 20 seconds the test fails there.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(20), at location: SourceLocation = #_sourceLocation, _ isMet: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !isMet() {
-        if ContinuousClock.now > deadline {
-            Issue.record(what, sourceLocation: location)
-            return
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
-/// A port that nobody has, and that the system gives to nobody by itself: below the range that clients' ports come from.
-func freePort() throws -> Int {
-    for _ in 0..<1_000 {
-        let port = Int.random(in: 12_000..<32_000)
-        guard taken.withLock({ $0.insert(port).inserted }) else { continue }
-        if (try? Squatter(port: port)) != nil { return port }
-    }
-    throw Failure("no free port")
-}
-
-private let taken = Mutex(Set<Int>())
-
-struct Failure: Error {
-    let what: String
-    init(_ what: String) { self.what = what }
-}
-
-/// Some other program that has a port.
-final class Squatter: Sendable {
-    private let descriptor: Int32
-    let port: Int
-
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.port = port
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = in_addr_t(INADDR_ANY)
-        let result = withUnsafeBytes(of: address) { bytes in
-            bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-        }
-        guard result == 0, listen(descriptor, 1) == 0 else { throw Failure("bind") }
-    }
-
-    deinit { close(descriptor) }
-}
-
 /// What a server on loopback says first; `nil` when nobody takes the connection.
 func greeting(of port: Int) async throws -> String? {
-    try await withCheckedThrowingContinuation { continuation in
-        DispatchQueue.global().async { continuation.resume(with: Result { try blockingGreeting(port) }) }
+    try await blocking {
+        let descriptor = streamSocket()
+        defer { close(descriptor) }
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        guard SocketAddress(port: port).pass(to: { connect(descriptor, $0, $1) }) == 0 else { return nil }
+        var buffer = [UInt8](repeating: 0, count: 200)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
     }
-}
-
-private func blockingGreeting(_ port: Int) throws -> String? {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(UInt16(port)).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    var patience = timeval(tv_sec: 10, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    let connected = withUnsafeBytes(of: address) { bytes in
-        connect(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-    }
-    guard connected == 0 else { return nil }
-    var buffer = [UInt8](repeating: 0, count: 200)
-    let count = recv(descriptor, &buffer, buffer.count, 0)
-    return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
 }
 
 extension HostPort {

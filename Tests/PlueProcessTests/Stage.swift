@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import PlueProcess
 import Synchronization
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -20,7 +21,7 @@ struct Stage: Sendable {
 
     private init() throws {
         let log = Log()
-        daemon = ExternalDaemon(named: "daemon", logger: Logger(label: "test") { _ in log })
+        daemon = ExternalDaemon(named: "daemon", logger: log.logger)
         self.log = log
         var services = ServiceSet<Root>()
         try services.add(ServiceRegistration(daemon, named: "daemon", sections: ["web"]) { $0.daemon })
@@ -57,7 +58,7 @@ struct Stage: Sendable {
         let outcome = await commit(settings)
         guard case .committed = outcome else {
             Issue.record("\(outcome)", sourceLocation: location)
-            throw Failure("not committed")
+            throw TestFailure("not committed")
         }
     }
 
@@ -98,27 +99,4 @@ final class Other: LiveService {
     }
 
     func retire(_ instance: Behaviour) async {}
-}
-
-/// Every line that was logged.
-final class Log: LogHandler, Sendable {
-    private let text = Mutex("")
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        text.withLock { $0 += "\(event.level) \(event.message) \(event.metadata ?? [:])\n" }
-    }
-
-    var lines: String { text.withLock { $0 } }
 }

@@ -2,6 +2,7 @@ import PlueConfig
 import PlueSSH
 import PlueTesting
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("The SSH server keeps the promises of a live service", .timeLimit(.minutes(2)))

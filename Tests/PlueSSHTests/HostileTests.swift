@@ -3,6 +3,7 @@ import PlueConfig
 import PlueSSH
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -60,7 +61,7 @@ struct HostileTests {
                 let session = try scratch.start(port, "until")
                 try await eventually("it prints") { !session.output.isEmpty }
                 try await blocking {
-                    var random = Random(state: seed)
+                    var random = SeededGenerator(seed: seed)
                     for _ in 0..<300 {
                         guard let socket = try? Socket(port) else { continue }
                         for part in random.attack(recorded) { if !socket.send(part) { break } }
@@ -165,7 +166,7 @@ struct HostileTests {
 
 /// What a real client says up to its key exchange, to be cut and bent.
 private func recordedHandshake(_ scratch: Scratch) async throws -> [UInt8] {
-    let listener = try Listener()
+    let listener = try Squatter(port: try freePort())
     let client = try scratch.start(listener.port, "x")
     defer { client.kill() }
     return try await blocking {
@@ -185,27 +186,9 @@ private func recordedHandshake(_ scratch: Scratch) async throws -> [UInt8] {
     }
 }
 
-/// A plain server socket.
-private final class Listener: Sendable {
-    private let descriptor: Int32
-    let port: Int
-
-    init() throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        port = try freePort()
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
-        let bound = withUnsafeBytes(of: address) {
-            bind(descriptor, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-        }
-        guard bound == 0, listen(descriptor, 5) == 0 else { throw Missed() }
-    }
-
-    deinit { close(descriptor) }
-
-    func accept() -> Int32? {
+extension Squatter {
+    /// The next connection, if one comes soon.
+    fileprivate func accept() -> Int32? {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, 20_000) > 0 else { return nil }
         let accepted = Glibc.accept(descriptor, nil, nil)
@@ -213,18 +196,8 @@ private final class Listener: Sendable {
     }
 }
 
-/// The same attacks from the same seed (SplitMix64).
-private struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+/// The same attacks from the same seed.
+extension SeededGenerator {
     private mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
 
     /// A packet of RFC 4253, 6, in the clear.
@@ -234,7 +207,7 @@ private struct Random: RandomNumberGenerator {
         return withUnsafeBytes(of: size.bigEndian, Array.init) + [padding ?? UInt8(pad)] + payload + bytes(pad)
     }
 
-    mutating func attack(_ recorded: [UInt8]) -> [[UInt8]] {
+    fileprivate mutating func attack(_ recorded: [UInt8]) -> [[UInt8]] {
         let hello = Array("SSH-2.0-OpenSSH_9.2\r\n".utf8)
         // The client's greeting, and its KEXINIT behind it.
         let split = (recorded.firstIndex(of: UInt8(ascii: "\n")) ?? -1) + 1

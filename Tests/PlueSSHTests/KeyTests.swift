@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueSSH
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("Authorized keys that change while sessions are open", .timeLimit(.minutes(2)))

@@ -1,6 +1,7 @@
 import Foundation
 import PlueConfig
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueSSH

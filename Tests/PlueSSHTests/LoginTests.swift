@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueSSH
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("Login", .timeLimit(.minutes(2)))

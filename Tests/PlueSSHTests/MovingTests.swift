@@ -2,6 +2,7 @@ import Foundation
 import PlueConfig
 import PlueSSH
 import SystemPackage
+import TestGround
 import Testing
 
 @Suite("An SSH server whose address and host keys change", .timeLimit(.minutes(2)))

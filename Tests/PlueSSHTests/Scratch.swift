@@ -3,6 +3,7 @@ import PlueConfig
 import PlueSSH
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 #if canImport(Darwin)
@@ -145,7 +146,7 @@ final class Process: Sendable {
 
     private static func pipe() throws -> (reading: Int32, writing: Int32) {
         var ends: [Int32] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw Missed() }
+        guard Glibc.pipe(&ends) == 0 else { throw TestFailure("no pipe or no program") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
@@ -168,7 +169,9 @@ final class Process: Sendable {
         var arguments = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var id = pid_t()
-        guard posix_spawnp(&id, words[0], &actions, &attributes, &arguments, environ) == 0 else { throw Missed() }
+        guard posix_spawnp(&id, words[0], &actions, &attributes, &arguments, environ) == 0 else {
+            throw TestFailure("no pipe or no program")
+        }
         return id
     }
 
@@ -222,40 +225,4 @@ final class Process: Sendable {
             Result(status: $0.status ?? -1, bytes: $0.output, errors: String(decoding: $0.errors, as: UTF8.self))
         }
     }
-}
-
-/// A port that nobody has, and that the system gives to nobody by itself: below the range that clients' ports come from.
-func freePort() throws -> Int {
-    for _ in 0..<1_000 {
-        let port = Int.random(in: 12_000..<32_000)
-        guard taken.withLock({ $0.insert(port).inserted }) else { continue }
-        if (try? Squatter(port: port)) != nil { return port }
-    }
-    throw Missed()
-}
-
-private let taken = Mutex(Set<Int>())
-
-/// Some other program that has a port.
-final class Squatter: Sendable {
-    private let descriptor: Int32
-    let port: Int
-
-    init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.port = port
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = in_addr_t(INADDR_ANY)
-        let result = withUnsafeBytes(of: address) { bytes in
-            bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-        }
-        guard result == 0, listen(descriptor, 1) == 0 else {
-            close(descriptor)
-            throw Missed()
-        }
-    }
-
-    deinit { close(descriptor) }
 }

@@ -4,14 +4,13 @@ import PlueConfig
 import PlueSSH
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
-let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
 /// A server with a few commands, driven through its phases as the committer does it.
-final class Stage: Sendable {
-    let server: SSHServer
-    private let live = Mutex<SSHServer.Instance?>(nil)
+final class Stage: ServiceStage {
+    let service: SSHServer
+    let live = Live<SSHServer.Instance>()
     private let seen: Seen
 
     /// What has happened, as the server's handler and its events tell it.
@@ -27,7 +26,7 @@ final class Stage: Sendable {
     init() {
         let seen = Seen()
         self.seen = seen
-        server = SSHServer(prompt: "plue> ", logger: quiet, onEvent: { event in seen.events.withLock { $0.append(event) } }) { command in
+        service = SSHServer(prompt: "plue> ", logger: quiet, onEvent: { event in seen.events.withLock { $0.append(event) } }) { command in
             seen.running.add(1, ordering: .sequentiallyConsistent)
             defer { seen.running.subtract(1, ordering: .sequentiallyConsistent) }
             do {
@@ -109,8 +108,8 @@ final class Stage: Sendable {
         return bytes
     }
 
-    var port: Int { server.address?.port ?? 0 }
-    var instance: SSHServer.Instance? { live.withLock { $0 } }
+    var server: SSHServer { service }
+    var port: Int { service.address?.port ?? 0 }
     var events: [SSHEvent] { seen.events.withLock { $0 } }
     /// How many commands run.
     var running: Int { seen.running.load(ordering: .sequentiallyConsistent) }
@@ -124,67 +123,10 @@ final class Stage: Sendable {
     /// How many bytes `flood` has written.
     var flooded: Int { seen.flooded.load(ordering: .sequentiallyConsistent) }
 
-    func prepare(_ settings: SSHServerSettings) async throws -> SSHServer.Instance {
-        try await server.prepare(settings, beside: instance)
-    }
-
-    /// What was live, not yet retired.
-    @discardableResult
-    func activate(_ next: SSHServer.Instance) async -> SSHServer.Instance? {
-        live.withLock { $0 = next }
-        return await server.activate(next)
-    }
-
-    /// A whole transaction; what was live is returned for the test to retire.
-    @discardableResult
-    func change(to settings: SSHServerSettings) async throws -> SSHServer.Instance? {
-        let next = try await prepare(settings)
-        let old = await activate(next)
-        try await server.verify(next)
-        return old
-    }
-
-    /// A whole transaction, to its end.
-    func commit(_ settings: SSHServerSettings) async throws {
-        if let old = try await change(to: settings) { await server.retire(old) }
-    }
-
     /// Starts a server, and takes it down again however the body ends.
     static func run<Value>(
         _ scratch: Scratch, _ change: (inout SSHServerSettings) -> Void = { _ in }, _ body: (Stage) async throws -> Value
     ) async throws -> Value {
-        let stage = Stage()
-        let result: Result<Value, any Error>
-        do {
-            try await stage.change(to: scratch.settings(change))
-            result = .success(try await body(stage))
-        } catch {
-            result = .failure(error)
-        }
-        if let live = stage.instance { await stage.retireAtOnce(live) }
-        return try result.get()
-    }
-
-    /// As at the end of a process that was told twice: nobody is waited for.
-    func retireAtOnce(_ instance: SSHServer.Instance) async {
-        let retirement = Task { await server.retire(instance) }
-        retirement.cancel()
-        await retirement.value
+        try await Stage().run(scratch.settings(change), body)
     }
 }
-
-/// Waits until something is so; after 30 seconds the test fails there.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(30), at location: SourceLocation = #_sourceLocation, _ isMet: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !isMet() {
-        if ContinuousClock.now > deadline {
-            Issue.record(what, sourceLocation: location)
-            throw Missed()
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
-struct Missed: Error {}

@@ -1,5 +1,6 @@
 import Foundation
 import PlueConfig
+import TestGround
 import Testing
 
 @testable import PlueSecrets

@@ -21,20 +21,6 @@ func write(_ text: String, to path: FilePath, mode: Int = 0o600) throws {
     try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path.string)
 }
 
-/// SplitMix64: the same numbers from the same seed, so that a failing test can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 extension DataKey {
     /// The bytes from `first` on, counting up.
     static func counting(from first: UInt8) throws -> DataKey {

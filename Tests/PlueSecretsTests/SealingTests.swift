@@ -1,4 +1,5 @@
 import PlueConfig
+import TestGround
 import Testing
 
 @testable import PlueSecrets

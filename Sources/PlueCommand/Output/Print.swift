@@ -1,11 +1,7 @@
 import ArgumentParser
 import Foundation
-import PlueAudit
 import PlueConfig
 import PlueDaemon
-import PlueDocuments
-import PlueLedger
-import PlueSecrets
 
 extension GlobalOptions {
     /// Writes to standard output.
@@ -79,54 +75,9 @@ extension GlobalOptions {
             case 503: return ExitCode.unreachable
             default: return ExitCode.failure
             }
-        case let refusal as TokenRefusal:
-            complain(refusal.description)
-            return refusal.isConflict ? ExitCode.conflict : ExitCode.failure
-        case let error as LedgerError:
-            complain("\(error)")
-            if case .notPermitted = error { return ExitCode.notPermitted }
-            switch error {
-            case .inUse, .occupied, .exists: return ExitCode.conflict
-            default: break
-            }
-            return ExitCode.unreachable
-        case let error as UntrustedBackup:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as AuditReader.Unreadable:
-            complain(error.description)
-            return ExitCode.unreachable
-        case let error as KeyringFileError:
-            complain("\(error)")
-            switch error {
-            case .exists, .changedMeanwhile, .busy: return ExitCode.conflict
-            case .missing: return ExitCode.failure
-            default: return ExitCode.notPermitted
-            }
-        case let error as KeyringError:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as SealingError:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as WriteRefusal:
-            complain("\(error)")
-            return error.isConflict ? ExitCode.conflict : error.isOfPermission ? ExitCode.notPermitted : ExitCode.failure
-        case let error as PrivateCopy.EditorFailed:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as EditError:
-            complain(error.description)
-            return ExitCode.failure
-        case let error as NoSuchSetting:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as NoSuchVersion:
-            complain("\(error)")
-            return ExitCode.failure
-        case let error as FileReadError:
-            complain("\(error)")
-            return ExitCode.failure
+        case let ending as any Ending:
+            complain(ending.description)
+            return ending.exitCode
         case is ExitCode, is ValidationError: return error
         default:
             // Other errors' texts may hold anything, a value included; their type is enough to find them.

@@ -8,9 +8,6 @@ import PlueLedger
 
 /// What changes the configuration, and what says beforehand how that would end.
 extension API {
-    /// A change's body is a configuration at most.
-    static let largestBody = 16 * 1_048_576
-
     var changeRoutes: [Route] {
         let refusals = [404, 409, 412, 413, 415, 422, 428, 500, 503]
         let replays: [Operation.Header] = [.ifMatch, .idempotencyKey]
@@ -215,143 +212,11 @@ extension API {
             throw Problem(error.attempt)
         }
     }
-
-    // MARK: - The question
-
-    /// Reads the body and does the work; once only for an `Idempotency-Key`, however often it is asked for.
-    func once(
-        _ request: Request, _ context: APIContext, _ work: @escaping @Sendable (ByteBuffer) async throws -> Response
-    ) async throws -> Response {
-        let bytes = try await bytes(of: request)
-        guard let text = request.headers[named: "Idempotency-Key"] else { return try await work(bytes) }
-        guard let key = IdempotentAnswers.Key(text, of: context.requester.actor, request: request, body: bytes) else {
-            throw Problem(.badRequest, "an Idempotency-Key is 1 to 255 visible ASCII characters")
-        }
-        return try await idempotent.answer(key) { try await work(bytes) }
-    }
-
-    /// Who asks, and why.
-    func cause(_ request: Request, _ context: APIContext) -> Cause {
-        Cause(.api, actor: context.requester.actor, reason: request.parameter("reason") ?? "")
-    }
-
-    /// The version that `If-Match` names; `nil` for any.
-    /// - Throws: 428 without one where it is needed; 400 for what is no version's tag.
-    func requiredVersion(_ request: Request, isNeeded: Bool = true) throws(Problem) -> Int? {
-        guard let tag = request.headers[.ifMatch] else {
-            guard isNeeded else { return nil }
-            throw Problem(.preconditionRequired, "a change names the version it was made for: If-Match: \"v42\", or * for any")
-        }
-        if tag == "*" { return nil }
-        guard tag.hasPrefix("\"v"), tag.hasSuffix("\""), let version = Int(tag.dropFirst(2).dropLast()), version > 0,
-            Self.tag(version) == tag, request.headers[values: .ifMatch].count == 1
-        else {
-            throw Problem(.badRequest, "If-Match is a version's tag, \"v42\", or *")
-        }
-        return version
-    }
-
-    /// - Throws: 412 when another version runs than the one that `If-Match` names.
-    private func checkVersion(_ request: Request) throws(Problem) {
-        let running = manager.snapshot.version
-        guard let expected = try requiredVersion(request, isNeeded: false), expected != running else { return }
-        throw Problem(ConfigurationError.change(.stale(expected: expected, running: running)))
-    }
-
-    private func confirmationTime(_ request: Request) throws(Problem) -> Duration? {
-        guard let text = request.parameter("confirmWithin") else { return nil }
-        guard let time = try? Duration(setting: .scalar(text)), ChangeRequest.confirmationTimes.contains(time) else {
-            throw Problem(ConfigurationError.change(.confirmationTime))
-        }
-        return time
-    }
-
-    /// A body that has to be `application/json`.
-    func jsonBody(_ request: Request) async throws -> JSONValue { try json(try await bytes(of: request), of: request) }
-
-    private func json(_ bytes: ByteBuffer, of request: Request) throws(Problem) -> JSONValue {
-        guard try request.mediaType() == "application/json" else {
-            throw Problem(.unsupportedMediaType, "the body is application/json")
-        }
-        return try ChangeBody.json(bytes)
-    }
-
-    /// The body, at most as large as a configuration may be.
-    func bytes(of request: Request) async throws -> ByteBuffer {
-        if let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" {
-            throw Problem(.unsupportedMediaType, "bodies are taken as they are, without a Content-Encoding")
-        }
-        do {
-            return try await request.body.collect(upTo: Self.largestBody)
-        } catch is NIOTooManyBytesError {
-            throw Problem(.contentTooLarge, "the body is larger than 16 MiB")
-        }
-    }
-
-    // MARK: - Edits
-
-    /// What a body asks for, as edits; a patch is worked out beside the version that runs.
-    /// - Parameter requester: Whoever may see and change a part only: a patch is worked out in that part.
-    private func edits(of body: ChangeBody, for requester: Requester? = nil) async throws -> (edits: Edits, version: Int?) {
-        switch body {
-        case .none: return (Edits(), nil)
-        case .edits(let edits): return (edits, nil)
-        case .merge(let patch):
-            if let requester { try requester.scope.admit(patch, for: requester) }
-            return try await patched { (settings, _) throws(SettingsPatch.Outdated) in try settings.merge(patch) }
-        case .patch(let patch):
-            return try await patched(within: requester?.scope ?? .everything) { settings, values in
-                let after: JSONValue
-                do throws(JSONPatch.Misfit) { after = try patch.applied(to: values) } catch {
-                    throw Problem(.conflict, error.description)
-                }
-                guard case .object = after else { throw Problem(.badRequest, "the configuration is an object, whatever is done to it") }
-                if let requester { try requester.scope.admit(after, for: requester) }
-                try settings.follow(from: values, to: after)
-            }
-        }
-    }
-
-    private func patched(
-        within scope: SectionScope = .everything, _ patch: (inout SettingsPatch, _ values: JSONValue) throws -> Void
-    ) async throws -> (edits: Edits, version: Int?) {
-        let documents = await manager.readCandidate().documents
-        let snapshot = manager.snapshot
-        let values =
-            ConfigurationJSON.values(snapshot.settings.filter { scope.covers($0.key) }, version: snapshot.version, fingerprints)["values"]
-            ?? [:]
-        var settings = SettingsPatch(of: snapshot.settings, schema: manager.schema, fingerprints) {
-            (secret, key) throws(SettingsPatch.SealingFailure) in try deployment.sealed(secret, for: key, in: documents)
-        }
-        do {
-            try patch(&settings, values)
-        } catch let outdated as SettingsPatch.Outdated {
-            throw Problem(.conflict, "\(outdated.key) is another secret by now than the one that was sent back")
-        }
-        return (settings.edits, snapshot.version)
-    }
 }
 
 extension JSONValue {
     /// A whole number, as JSON has it: 41.0 is one.
     fileprivate var wholeNumber: Int? {
         if case .number(let number) = self { Int(exactly: number) } else { integer }
-    }
-}
-
-extension Deployment {
-    /// Encrypts a secret for the document of this environment that holds the setting, or will.
-    fileprivate func sealed(
-        _ secret: Secret<String>, for key: SettingKey, in documents: [SourceText]
-    ) throws(SettingsPatch.SealingFailure) -> String {
-        let own = documents.filter { $0.role == .profile(environment) || $0.role == .dropIn(environment) }
-        let owner = own.last { $0.holds(key) } ?? own.first { $0.role == .profile(environment) }
-        let name = "\(environment).ini"
-        do {
-            return try encrypted(
-                secret, for: key, in: owner ?? SourceText(name: name, displayName: name, role: .profile(environment), bytes: []))
-        } catch {
-            throw SettingsPatch.SealingFailure(problem: "\(error)")
-        }
     }
 }

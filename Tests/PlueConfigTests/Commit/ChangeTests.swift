@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -182,7 +183,7 @@ private final class Changed: Sendable {
         source.beforeStep = before
         var options = ConfigManager<App>.Options()
         options.followsHangup = false
-        options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        options.logger = quiet
         manager = try await ConfigManager(App.self, source: source, environment: "app", options: options)
         try manager.register(service, following: ["server"], named: "server") { $0.server.port }
         try await manager.start()

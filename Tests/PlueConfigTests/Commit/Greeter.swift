@@ -2,6 +2,7 @@ import Dispatch
 import PlueConfig
 import ServiceLifecycle
 import Synchronization
+import TestGround
 
 #if canImport(Darwin)
 import Darwin
@@ -23,17 +24,11 @@ struct Greeter: Service {
         /// Takes no notice of a graceful shutdown.
         var isStubborn = false
 
-        /// With a port that nobody has, and that the system gives to nobody by itself.
+        /// With a port that nobody has.
         init(_ greeting: String, sharesPort: Bool = false) throws {
             self.sharesPort = sharesPort
             self.greeting = greeting
-            for _ in 0..<1_000 {
-                let port = Int.random(in: 12_000..<32_000)
-                guard (try? Listener(port: port)) != nil else { continue }
-                self.port = port
-                return
-            }
-            throw ServiceRefusal("no free port")
+            port = try freePort()
         }
 
         func with(_ greeting: String) -> Settings {
@@ -53,10 +48,10 @@ struct Greeter: Service {
             try await withGracefulShutdownHandler {
                 try await Self.serve(settings, until: isEnding)
             } onGracefulShutdown: {
-                if !settings.isStubborn { isEnding.raise() }
+                if !settings.isStubborn { isEnding.set() }
             }
         } onCancel: {
-            isEnding.raise()
+            isEnding.set()
         }
     }
 
@@ -66,19 +61,13 @@ struct Greeter: Service {
                 continuation.resume(
                     with: Result {
                         let listener = try Listener.patient(port: settings.port, isShared: settings.sharesPort)
-                        while !isEnding.isRaised {
+                        while !isEnding.isSet {
                             guard let asked = listener.greet(settings.says ?? settings.greeting) else { continue }
                             if settings.endsWhenAsked, asked == "end" { throw ServiceRefusal("was asked to end") }
                         }
                     })
             }
         }
-    }
-
-    private final class Flag: Sendable {
-        private let flag = Atomic(false)
-        func raise() { flag.store(true, ordering: .relaxed) }
-        var isRaised: Bool { flag.load(ordering: .relaxed) }
     }
 }
 
@@ -87,12 +76,11 @@ private final class Listener {
     private let descriptor: Int32
 
     init(port: Int, isShared: Bool = false) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = streamSocket()
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         if isShared { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, socklen_t(MemoryLayout<Int32>.size)) }
-        var address = loopback(port)
-        let bound = withSockaddr(&address) { bind(descriptor, $0, $1) }
+        let bound = SocketAddress(port: port).pass { bind(descriptor, $0, $1) }
         // What is thrown from here has the socket closed by `deinit`.
         guard bound == 0, listen(descriptor, 16) == 0 else { throw ServiceRefusal("port \(port) is taken") }
     }
@@ -118,6 +106,7 @@ private final class Listener {
         guard poll(&entry, 1, 10) > 0 else { return nil }
         let client = accept(descriptor, nil, nil)
         guard client >= 0 else { return nil }
+        _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         defer { close(client) }
         var buffer = [UInt8](repeating: 0, count: 100)
         let count = recv(client, &buffer, buffer.count, 0)
@@ -128,34 +117,17 @@ private final class Listener {
 
 /// What is answered on a port of loopback; `nil` when nobody takes the connection.
 func greeting(of port: Int, asking question: String = "hello?") async throws -> String? {
-    await withCheckedContinuation { continuation in
-        DispatchQueue(label: "client").async { continuation.resume(returning: blockingGreeting(of: port, asking: question)) }
-    }
+    try await blocking { blockingGreeting(of: port, asking: question) }
 }
 
 private func blockingGreeting(of port: Int, asking question: String) -> String? {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = streamSocket()
     defer { close(descriptor) }
-    var address = loopback(port)
     var patience = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    guard withSockaddr(&address, { connect(descriptor, $0, $1) }) == 0 else { return nil }
+    guard SocketAddress(port: port).pass(to: { connect(descriptor, $0, $1) }) == 0 else { return nil }
     _ = question.withCString { send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
     var buffer = [UInt8](repeating: 0, count: 100)
     let count = recv(descriptor, &buffer, buffer.count, 0)
     return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
-}
-
-private func loopback(_ port: Int) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(UInt16(port)).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    return address
-}
-
-private func withSockaddr(_ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-    withUnsafePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-    }
 }

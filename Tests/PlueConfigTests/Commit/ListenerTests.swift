@@ -1,5 +1,6 @@
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -15,7 +16,7 @@ import Darwin
 /// The same transaction over a real listener: the operating system is the judge.
 @Suite("A listener that moves", .timeLimit(.minutes(1)))
 struct ListenerTests {
-    private func committer() throws -> (Committer<UInt16>, Stage) {
+    private func committer() throws -> (Committer<Int>, Stage) {
         let stage = try Stage([:])
         return (Committer(recorder: stage.recorder, logger: stage.logger), stage)
     }
@@ -45,12 +46,12 @@ struct ListenerTests {
         let port = try freePort()
         #expect(await committer.commit(port, services: plan, intent: stage.intent(parent: nil)).version == 1)
 
-        let squatter = try Listener(port: 0)
+        let squatter = try Squatter(port: try freePort())
         let refusal = try #require(await committer.commit(squatter.port, services: plan, intent: stage.intent(parent: 1)).refusal)
         #expect(refusal.problem == "listener: \(Errno.addressInUse.description)")
         #expect(refusal.phase == .prepare)
         #expect(answers(port))
-        squatter.close()
+        withExtendedLifetime(squatter) {}
         await committer.shutDown()
     }
 
@@ -75,13 +76,13 @@ struct ListenerTests {
 /// Listens on a port of the loopback interface; the kernel accepts for it.
 private actor ListenerService: LiveService {
     private var live: Listener?
-    private var broken: UInt16?
+    private var broken: Int?
 
     /// Lets the port stop listening the moment it goes live.
-    func `break`(_ port: UInt16) { broken = port }
-    var livePort: UInt16? { live?.port }
+    func `break`(_ port: Int) { broken = port }
+    var livePort: Int? { live?.port }
 
-    func prepare(_ port: UInt16, beside live: Listener?) async throws -> Listener { try Listener(port: port) }
+    func prepare(_ port: Int, beside live: Listener?) async throws -> Listener { try Listener(port: port) }
 
     func activate(_ next: Listener) async -> Listener? {
         defer { live = next }
@@ -95,24 +96,18 @@ private actor ListenerService: LiveService {
 }
 
 private final class Listener: Sendable {
-    let port: UInt16
+    let port: Int
     private let descriptor: Mutex<Int32?>
 
-    /// - Parameter port: 0 lets the system choose.
-    init(port: UInt16) throws {
-        let socket = try openSocket()
+    init(port: Int) throws {
+        self.port = port
+        let socket = streamSocket()
         descriptor = Mutex(socket)
         do {
-            try withLoopback(port) { try check(bind(socket, $0, $1)) }
+            try SocketAddress(port: port).pass { try check(bind(socket, $0, $1)) }
             try check(listen(socket, 16))
-            var address = sockaddr_in()
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            try withUnsafeMutablePointer(to: &address) { pointer in
-                try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { try check(getsockname(socket, $0, &length)) }
-            }
-            self.port = UInt16(bigEndian: address.sin_port)
         } catch {
-            closeSocket(socket)
+            close()
             throw error
         }
     }
@@ -125,46 +120,16 @@ private final class Listener: Sendable {
     }
 }
 
-/// A port that nobody listens on: the system has just given it away and taken it back.
-private func freePort() throws -> UInt16 {
-    let listener = try Listener(port: 0)
-    defer { listener.close() }
-    return listener.port
-}
+private func answers(_ port: Int) -> Bool { (try? connect(to: port)) != nil }
 
-private func answers(_ port: UInt16) -> Bool { (try? connect(to: port)) != nil }
-
-private func connect(to port: UInt16) throws {
-    let socket = try openSocket()
+private func connect(to port: Int) throws {
+    let socket = streamSocket()
     defer { closeSocket(socket) }
-    try withLoopback(port) { try check(connect(socket, $0, $1)) }
-}
-
-private func openSocket() throws -> Int32 {
-    #if canImport(Glibc)
-    let kind = Int32(SOCK_STREAM.rawValue)
-    #else
-    let kind = SOCK_STREAM
-    #endif
-    let descriptor = socket(AF_INET, kind, 0)
-    try check(descriptor)
-    return descriptor
+    try SocketAddress(port: port).pass { try check(connect(socket, $0, $1)) }
 }
 
 private func closeSocket(_ descriptor: Int32) { _ = close(descriptor) }
 
 private func check(_ result: Int32) throws {
     if result < 0 { throw Errno(rawValue: errno) }
-}
-
-private func withLoopback(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void) throws {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    try withUnsafePointer(to: &address) { pointer in
-        try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-    }
 }

@@ -1,3 +1,4 @@
+import TestGround
 import Testing
 
 @testable import PlueConfig

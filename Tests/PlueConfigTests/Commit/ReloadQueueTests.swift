@@ -1,4 +1,5 @@
 import Synchronization
+import TestGround
 import Testing
 
 @testable import PlueConfig

@@ -3,6 +3,7 @@ import Logging
 import PlueTesting
 import ServiceLifecycle
 import Synchronization
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -16,7 +17,7 @@ import Glibc
 @Suite("A service that can only restart", .timeLimit(.minutes(2)))
 struct RestartingServiceTests {
     private typealias Conformance = LiveServiceConformance<Greeter.Settings>
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    private let logger = quiet
 
     private func service(
         _ succession: RestartingService<Greeter.Settings>.Succession, start: Duration = .seconds(20), stop: Duration = .seconds(20)
@@ -37,7 +38,9 @@ struct RestartingServiceTests {
         let subject = Conformance(
             try .init("hello", sharesPort: true), try .init("again", sharesPort: true), impossible: try .init("unmakeable")
         ) { settings in
-            try await greeting(of: settings.port) == settings.greeting
+            // Where two listen on one port, the kernel resets what waits in the queue of the one that closes: its client asks again.
+            if try await greeting(of: settings.port) == settings.greeting { return true }
+            return try await greeting(of: settings.port) == settings.greeting
         }
         try await subject.run(check, on: service(.overlapping))
     }
@@ -167,7 +170,7 @@ private struct RestartStage {
     static func run(_ service: RestartingService<Greeter.Settings>, _ body: (RestartStage) async throws -> Void) async throws {
         var services = ServiceSet<Greeter.Settings>()
         try services.add(ServiceRegistration(service, named: "greeter", sections: ["greeter"]) { $0 })
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = quiet
         let committer = Committer(services: services, recorder: MemoryRecorder(), logger: logger)
         let draining = Task { await committer.run() }
         let result: Result<Void, any Error>

@@ -1,5 +1,6 @@
 import Logging
 import ServiceLifecycle
+import TestGround
 import Testing
 
 @testable import PlueConfig

@@ -1,5 +1,6 @@
 import PlueConfig
 import Synchronization
+import TestGround
 
 /// A recorder that writes the journal, and fails where the test says.
 final class ScriptedRecorder: Recorder {

@@ -1,5 +1,6 @@
 import PlueConfig
 import Synchronization
+import TestGround
 
 /// The settings of a test program: one number for each service, which also is what the service's instance shows.
 struct Numbers: Sendable {

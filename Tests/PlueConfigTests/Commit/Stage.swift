@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PlueDocuments
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -9,7 +10,7 @@ import Testing
 struct Stage {
     let journal = Journal()
     let clock = ManualClock()
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let logger = quiet
     let recorder: ScriptedRecorder
     let committer: Committer<Numbers>
     let services: [ScriptedService]

@@ -2,6 +2,7 @@ import Configuration
 import ConfigurationTesting
 import Logging
 import Synchronization
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -145,7 +146,7 @@ import Testing
     ) async throws -> ConfigManager<Root> {
         var options = ConfigManager<Root>.Options()
         options.extraSections = sections
-        options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        options.logger = quiet
         let source = MemorySource { Candidate(environment: $0, texts: ["development.ini": texts.text]) }
         return try await ConfigManager(Root.self, source: source, environment: .development, options: options)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Synchronization
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -20,7 +21,7 @@ import Testing
                 texts: ["development.ini": "[pair]\nfirst = \(number)\nsecond = \(number)\nname = version \(number)\n"])
         }
         var options = ConfigManager<PairRoot>.Options()
-        options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        options.logger = quiet
         options.followsHangup = false
         let manager = try await ConfigManager(PairRoot.self, source: source, environment: .development, options: options)
         try await manager.start()

@@ -2,6 +2,7 @@ import Foundation
 import InMemoryTracing
 import Logging
 import SystemPackage
+import TestGround
 import Testing
 import Tracing
 
@@ -30,7 +31,7 @@ import Tracing
         var options = ConfigManager<App>.Options()
         options.tracer = tracer
         options.followsHangup = false
-        options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        options.logger = quiet
         let manager = try await ConfigManager(App.self, directory: FilePath(directory.path), environment: .development, options: options)
         try await manager.start()
         tracer.clearAll(includingActive: false)

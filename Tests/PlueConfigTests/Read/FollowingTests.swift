@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -73,10 +74,10 @@ import Testing
         try await Followed.run(["development.ini": "[server]\nport = 1\ntoken = ${file:\(secret)}\n"]) { followed in
             #expect(followed.manager.current.server.token == Secret("first"))
             try Data("second\n".utf8).write(to: URL(filePath: secret), options: .atomic)
-            try await until { followed.manager.current.server.token == Secret("second") }
+            try await eventually { followed.manager.current.server.token == Secret("second") }
 
             try Data([0xFF, 0xFE, 0x00]).write(to: URL(filePath: secret), options: .atomic)
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             let diagnostic = try #require(await followed.manager.status.lastAttempt?.diagnostics.first)
             #expect(diagnostic.message.contains("is not UTF-8 text"))
             #expect(diagnostic.location?.line == 3)
@@ -87,12 +88,12 @@ import Testing
     @Test func `A mistake keeps what runs, says so, and is forgotten once the file says again what runs`() async throws {
         try await Followed.run(["development.ini": "[server]\nport = 1\n"]) { followed in
             try followed.write("[server]\nport = x\n", to: "development.ini")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             #expect(await followed.manager.status.drift)
             #expect(followed.manager.current.server.port == 1)
 
             try followed.write("[server]\nport = 1\n", to: "development.ini")
-            try await until { await followed.manager.status.state == .running }
+            try await eventually { await followed.manager.status.state == .running }
             let status = await followed.manager.status
             #expect(!status.drift)
             #expect(status.lastAttempt?.outcome != .rejected)
@@ -107,7 +108,7 @@ import Testing
             try await followed.until(port: 2)
 
             try followed.write("", to: "development.ini")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             #expect(await followed.manager.status.lastAttempt?.diagnostics.first?.code == "empty-document")
             #expect(followed.manager.current.server.port == 2)
             guard case .committed = try await followed.manager.reload(isForced: true) else {
@@ -122,7 +123,7 @@ import Testing
         let many = "[server]\nport = 1\n[labels]\n" + (0..<20).map { "l\($0) = x\n" }.joined()
         try await Followed.run(["development.ini": many]) { followed in
             try followed.write("[server]\nport = 2\n", to: "development.ini")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             #expect(await followed.manager.status.lastAttempt?.diagnostics.first?.code == "shrunk")
             #expect(followed.manager.current.server.port == 1)
             _ = try await followed.manager.reload(isForced: true)
@@ -150,14 +151,14 @@ import Testing
         }
         for _ in 0..<50 { try await Followed.run(["development.ini": "[server]\nport = 1\n"]) { _ in } }
         // Other tests of this process follow directories of their own meanwhile.
-        try await until { inotifies() < 40 }
+        try await eventually { inotifies() < 40 }
     }
 }
 
 private typealias Followed = FollowedDirectory<FollowedSettings>
 
 extension FollowedDirectory<FollowedSettings> {
-    fileprivate func until(port: Int) async throws { try await PlueConfigTests.until { self.manager.current.server.port == port } }
+    fileprivate func until(port: Int) async throws { try await eventually { self.manager.current.server.port == port } }
 }
 
 /// A directory that a manager follows.
@@ -183,7 +184,7 @@ final class FollowedDirectory<Root: Settings>: Sendable {
         for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: directory + "/" + name)) }
         try prepare(directory)
         var options = ConfigManager<Root>.Options()
-        options.logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        options.logger = quiet
         options.followsHangup = false
         options.policy = { _ in
             var policy = ReloadPolicy()
@@ -197,7 +198,7 @@ final class FollowedDirectory<Root: Settings>: Sendable {
         try beforeRun(followed)
         let running = Task { try await manager.run() }
         defer { running.cancel() }
-        try await PlueConfigTests.until { manager.watch.status.mode == .inotify }
+        try await eventually { manager.watch.status.mode == .inotify }
         try await test(followed)
         running.cancel()
         _ = try? await running.value
@@ -209,16 +210,6 @@ final class FollowedDirectory<Root: Settings>: Sendable {
         guard Foundation.rename("\(directory)/\(old)", "\(directory)/\(new)") == 0 else { throw Errno(rawValue: errno) }
     }
     func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: directory + "/" + name) }
-}
-
-/// Waits for a condition, with a deadline.
-func until(_ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-    Issue.record("the condition did not come true in 20 s", sourceLocation: sourceLocation)
 }
 
 private struct FollowedSettings: Settings {

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueConfig
@@ -106,15 +107,15 @@ extension WatchedFile {
         try await Self.following(["a": "1", "b": "1", "development.ini": "[server]\ncertificate = DIR/a\nkey = DIR/b\n"]) { followed in
             #expect(followed.manager.current.server.certificate?.text == "1")
             try followed.replace("a", with: "2")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             #expect(followed.manager.current.server.certificate?.text == "1")
             let problem = await followed.manager.status.lastAttempt?.problem
             #expect(problem?.hasPrefix("the key is of another certificate than") == true)
 
             try followed.replace("b", with: "2")
-            try await until { followed.manager.current.server.key?.text == "2" }
+            try await eventually { followed.manager.current.server.key?.text == "2" }
             #expect(followed.manager.current.server.certificate?.text == "2")
-            try await until { await followed.manager.status.state == .running }
+            try await eventually { await followed.manager.status.state == .running }
             #expect(await !followed.manager.status.drift)
             #expect(followed.versions == 2)
             let attempt = await followed.manager.status.lastAttempt
@@ -122,9 +123,9 @@ extension WatchedFile {
 
             // Half of a pair that is taken back is forgotten without a trace.
             try followed.replace("a", with: "3")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             try followed.replace("a", with: "2")
-            try await until { await followed.manager.status.state == .running }
+            try await eventually { await followed.manager.status.state == .running }
             #expect(followed.versions == 2)
         }
     }
@@ -132,10 +133,10 @@ extension WatchedFile {
     @Test func `A file that is gone keeps what runs, and is followed when it comes again`() async throws {
         try await Self.following(["a": "1", "development.ini": "[server]\ncertificate = DIR/a\n"]) { followed in
             try followed.remove("a")
-            try await until { await followed.manager.status.state == .rejected }
+            try await eventually { await followed.manager.status.state == .rejected }
             #expect(followed.manager.current.server.certificate?.text == "1")
             try followed.replace("a", with: "2")
-            try await until { followed.manager.current.server.certificate?.text == "2" }
+            try await eventually { followed.manager.current.server.certificate?.text == "2" }
         }
     }
 
@@ -169,7 +170,7 @@ extension WatchedFile {
                 // Now and then somebody reads while the next one comes.
                 if number.isMultiple(of: 7) { async let _ = followed.manager.reload() }
             }
-            try await until { followed.manager.current.server.port == 300 }
+            try await eventually { followed.manager.current.server.port == 300 }
         }
         let all = seen.withLock { $0 }
         #expect(all.count > 1)

@@ -1,6 +1,7 @@
 import Foundation
 import PlueDocuments
 import SystemPackage
+import TestGround
 import Testing
 
 @testable import PlueConfig

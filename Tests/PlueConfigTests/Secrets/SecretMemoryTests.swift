@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import TestGround
 import Testing
 
 @testable import PlueConfig
