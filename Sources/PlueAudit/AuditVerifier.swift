@@ -98,6 +98,10 @@ public struct AuditVerifier: Sendable {
 
     private func verify(database path: String, reading take: ((AuditRecord) -> Void)?) -> Report {
         guard access(path, F_OK) == 0 else {
+            // What cannot be looked at may be there, and say nothing bad.
+            guard errno == ENOENT || errno == ENOTDIR else {
+                return Report(verdict: .unreadable, finding: "\(path) cannot be looked at: \(String(cString: strerror(errno)))")
+            }
             let witness = witnesses.filter { $0.checkpoint.standing(under: key) == .signed }.max { $0.checkpoint.size < $1.checkpoint.size }
             guard let witness else { return Report(verdict: .unreadable, finding: "\(path) does not exist") }
             return Report(

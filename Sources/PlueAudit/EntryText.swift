@@ -18,19 +18,20 @@ public struct AuditRecord: Hashable, Sendable {
 
     /// `nil` for text that is not an entry.
     public init?(_ bytes: [UInt8]) {
-        guard let text = String(validating: bytes, as: UTF8.self), text.utf8.last == UInt8(ascii: "\n") else { return nil }
-        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)[...]
-        guard let header = lines.popFirst(), String(Substring(header)) == "plue-audit/1", lines.popLast()?.isEmpty == true else {
+        guard bytes.starts(with: Self.header), bytes.last == UInt8(ascii: "\n"), String(validating: bytes, as: UTF8.self) != nil else {
             return nil
         }
+        // What lies between bytes of ASCII is valid where the whole is.
         var fields: [Field] = []
-        fields.reserveCapacity(lines.count)
-        for line in lines {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
-                line[line.index(after: colon)...].first == UInt8(ascii: " "),
-                let value = Self.unescaped(Substring(line[line.index(colon, offsetBy: 2)...]))
+        fields.reserveCapacity(16)
+        var rest = bytes[Self.header.count...]
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = rest[..<end]
+            rest = rest[(end + 1)...]
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex, colon + 1 < end,
+                line[colon + 1] == UInt8(ascii: " "), let value = Self.unescaped(line[(colon + 2)...])
             else { return nil }
-            fields.append(Field(name: String(Substring(line[..<colon])), value: value))
+            fields.append(Field(name: String(decoding: line[..<colon], as: UTF8.self), value: value))
         }
         guard let first = fields.first, first.name == "seq", let number = Int(first.value), String(number) == first.value else {
             return nil
@@ -39,8 +40,11 @@ public struct AuditRecord: Hashable, Sendable {
         self.fields = fields
     }
 
-    private static func unescaped(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "\\")) else { return String(text) }
+    private static let header = Array("plue-audit/1\n".utf8)
+
+    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> String? {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard bytes.contains(UInt8(ascii: "\\")) else { return text }
         var value = ""
         var scalars = text.unicodeScalars.makeIterator()
         while let scalar = scalars.next() {

@@ -1,4 +1,5 @@
 import GRDBSQLite
+import Synchronization
 
 #if canImport(Darwin)
 import Darwin
@@ -16,13 +17,31 @@ final class EvidenceDatabase {
     typealias Unreadable = AuditReader.Unreadable
 
     private let handle: OpaquePointer
-    /// How many more thousands of steps SQLite's machine may take.
-    private let budget: UnsafeMutablePointer<Int64>
+    private let allowance: Allowance
+    let path: String
+
+    /// How much longer SQLite may work, in thousands of its machine's steps; it can be withdrawn from any thread.
+    final class Allowance: Sendable {
+        private let left = Atomic<Int64>(1_000_000)
+        private let isWithdrawn = Atomic<Bool>(false)
+
+        func withdraw() { isWithdrawn.store(true, ordering: .relaxed) }
+
+        fileprivate func add(_ amount: Int64) { left.add(amount, ordering: .relaxed) }
+        fileprivate var isSpent: Bool { left.load(ordering: .relaxed) < 0 }
+
+        /// Whether SQLite may take another thousand steps.
+        fileprivate func spend() -> Bool {
+            left.subtract(1, ordering: .relaxed).newValue >= 0 && !isWithdrawn.load(ordering: .relaxed)
+        }
+    }
 
     /// No text or blob is longer.
     static let longestValue: Int32 = 64 * 1_048_576
 
-    init(path: String) throws(Unreadable) {
+    init(path: String, allowance: Allowance = Allowance()) throws(Unreadable) {
+        self.path = path
+        self.allowance = allowance
         // SQLite would play it back, which changes the database; and a Plue never makes one.
         guard access(path + "-journal", F_OK) != 0 else { throw Unreadable(problem: "a rollback journal that no Plue makes is beside it") }
         var opened: OpaquePointer?
@@ -34,15 +53,10 @@ final class EvidenceDatabase {
             throw Unreadable(problem: problem)
         }
         handle = opened
-        budget = .allocate(capacity: 1)
-        budget.initialize(to: 1_000_000)
         try prepare()
     }
 
-    deinit {
-        sqlite3_close_v2(handle)
-        budget.deallocate()
-    }
+    deinit { sqlite3_close_v2(handle) }
 
     /// Without its log file, or with an empty one, a database is all there is, and SQLite would have to make files to read it.
     private static func hasLog(_ path: String) -> Bool {
@@ -56,11 +70,10 @@ final class EvidenceDatabase {
         sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, Self.longestValue)
         sqlite3_progress_handler(
             handle, 1_000,
-            { budget in
-                guard let budget = budget?.assumingMemoryBound(to: Int64.self) else { return 1 }
-                budget.pointee -= 1
-                return budget.pointee < 0 ? 1 : 0
-            }, budget)
+            { allowance in
+                guard let allowance else { return 1 }
+                return Unmanaged<Allowance>.fromOpaque(allowance).takeUnretainedValue().spend() ? 0 : 1
+            }, Unmanaged.passUnretained(allowance).toOpaque())
         guard try writesLog else { throw Unreadable(problem: "it is not kept as a Plue keeps it (its header does not say WAL)") }
         // A schema somebody else wrote must not run functions while it is looked at.
         let set = "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA cell_size_check = ON; BEGIN"
@@ -72,7 +85,7 @@ final class EvidenceDatabase {
             throw error as? Unreadable ?? unreadable
         }
         // A page holds a few hundred rows at most, and a row takes some hundred steps in all the queries and SQLite's own check.
-        budget.pointee += pages.multipliedReportingOverflow(by: 200).partialValue
+        allowance.add(pages.multipliedReportingOverflow(by: 200).partialValue)
     }
 
     /// What the file's header says, read through SQLite: another descriptor, when closed, would give up this process's locks on the file.
@@ -156,7 +169,7 @@ final class EvidenceDatabase {
     }
 
     private var unreadable: Unreadable {
-        budget.pointee < 0
+        allowance.isSpent
             ? Unreadable(problem: "it takes longer to read than a database of its size may")
             : Unreadable(problem: String(cString: sqlite3_errmsg(handle)))
     }

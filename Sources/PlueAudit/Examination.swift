@@ -33,13 +33,14 @@ struct Examination {
     mutating func examine(_ database: EvidenceDatabase) throws {
         try examineSchema(database)
         // An index that does not belong to its table could hide a row; nothing below looks at one.
-        let damage = try damage(database)
+        let check = DamageCheck(of: database)
+        defer { check.end() }
         let signatures = try signatures(database)
         try examineEntries(database, signatures)
         try examineHistory(database)
         try examineTokens(database)
         // Last: what is wrong in particular says more.
-        if let damage { throw damage }
+        if let damage = check.damage { throw damage }
     }
 
     func found(_ verdict: AuditVerifier.Verdict, _ what: String) -> Finding { Finding(verdict: verdict, what: what) }
@@ -79,16 +80,6 @@ struct Examination {
         guard migrations.sorted() == ExpectedSchema.migrations else {
             throw found(.modified, "the database's list of its formats is not what was written")
         }
-    }
-
-    /// What SQLite's own check finds.
-    private func damage(_ database: EvidenceDatabase) throws -> EvidenceDatabase.Unreadable? {
-        var damage: EvidenceDatabase.Unreadable?
-        try database.query("PRAGMA integrity_check(1)") { row in
-            if string(row, 0) != "ok" { damage = .init(problem: "SQLite's own check finds it damaged") }
-            return false
-        }
-        return damage
     }
 
     private func string(_ row: EvidenceDatabase.Row, _ column: Int32) -> String? {

@@ -107,16 +107,18 @@ struct ConditionOptions: ParsableArguments {
 }
 
 extension GlobalOptions {
-    /// The deployment, in the environment that the daemon runs when one does and no other is named: what is bound to an environment
-    /// has to be made for that one.
-    func runningDeployment() async throws -> Deployment {
-        let named = try deployment()
-        guard let status = try? await client(named).get("/v1/status"),
+    /// The deployment, in the environment that the daemon runs when one does and no other is named: whoever looks at the files means
+    /// those that run, and what is bound to an environment has to be made for that one.
+    func runningDeployment(overrides: [String] = []) async throws -> Deployment {
+        let named = try deployment(overrides: overrides)
+        let variable = ProcessInfo.processInfo.environment["PLUE_ENVIRONMENT"] ?? ""
+        guard variable.isEmpty || environment != nil, let status = try? await client(named).get("/v1/status"),
             let running = status["environment"]?.string.flatMap({ EnvironmentName($0) }),
             let directory = status["directory"]?.string
         else { return named }
         return Deployment(
-            directory: FilePath(directory), environment: running, stateDirectory: named.stateDirectory, variables: named.variables)
+            directory: FilePath(directory), environment: running, stateDirectory: named.stateDirectory,
+            overrides: named.overrides, variables: named.variables)
     }
 
     /// A setting by its name.
@@ -141,10 +143,17 @@ extension GlobalOptions {
         }
     }
 
+    /// Says what a change came to.
+    /// - Throws: Exit code 75 for one that is only proposed: what follows behind `&&` has to wait as well.
+    func tell(_ answer: JSONValue) throws {
+        format == .json ? print(answer) : print(ChangeAnswer.text(answer))
+        if answer["proposal"] != nil { throw ExitCode.conflict }
+    }
+
     /// Makes a change and says what it came to.
     func change(_ deployment: Deployment, _ edits: Edits, reason: String, ifVersion: Int? = nil) async throws {
         let answer = try await make(deployment, edits, reason: reason, ifVersion: ifVersion)
-        format == .json ? print(answer) : print(ChangeAnswer.text(answer))
+        try tell(answer)
     }
 
     /// Puts on record what became of keys; a running daemon does so by itself.

@@ -13,13 +13,13 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("e"), .customLong("environment")],
-        help: ArgumentHelp("The environment. (default: $PLUE_ENVIRONMENT, else development)", valueName: "name"))
+        help: ArgumentHelp("The environment. (default: $PLUE_ENVIRONMENT, else the running daemon's, else development)", valueName: "name"))
     var environment: String?
 
     @Option(
         name: .customLong("state-dir"),
         help: ArgumentHelp(
-            "Where history and the daemon's socket are. (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/plue, as root /var/lib/plue)",
+            "Where history and the daemon's socket are. (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/plue; for root and its owner /var/lib/plue)",
             valueName: "dir"))
     var stateDirectory: String?
 

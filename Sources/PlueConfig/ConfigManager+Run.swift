@@ -37,16 +37,23 @@ extension ConfigManager: Service {
     }
 
     private func followFiles(_ running: Running) async {
+        await running.reloader.countNothing()
+        // There from the start: a counter that first shows itself at 1 has not increased, for an alert.
+        for means in [FileWatch.Change.Detection.inotify, .poll] { count(means, 0) }
         watch.watch(watchedPaths(for: await running.reloader.latestCandidate))
         // What changed between the first read and the watch is found by reading once more.
         _ = await running.queue.request(Cause(.file, actor: "file"))
         for await change in watch.changes {
-            Counter(label: "plue_change_detected_total", dimensions: [("by", change.by.rawValue)], factory: options.metrics).increment()
+            count(change.by, 1)
             _ = await running.queue.request(Cause(.file, actor: "file"))
             let policy = options.policy(snapshots.latest.value)
             watch.configure(mode: policy.watch, pollInterval: policy.pollInterval)
             watch.watch(watchedPaths(for: await running.reloader.latestCandidate))
         }
+    }
+
+    private func count(_ means: FileWatch.Change.Detection, _ changes: Int64) {
+        Counter(label: "plue_change_detected_total", dimensions: [("by", means.rawValue)], factory: options.metrics).increment(by: changes)
     }
 
     private func watchedPaths(for candidate: Candidate) -> Set<FilePath> {

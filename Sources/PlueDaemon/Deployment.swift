@@ -86,12 +86,14 @@ extension Deployment {
         SystemFiles().status(of: "config")?.kind == .directory ? "config" : "/etc/plue"
     }
 
-    /// `$STATE_DIRECTORY` (systemd), else `$XDG_STATE_HOME/plue`, else `~/.local/state/plue`; as root `/var/lib/plue`.
+    /// `$STATE_DIRECTORY` (systemd), else `$XDG_STATE_HOME/plue`, else `~/.local/state/plue`; for root, and for the user it belongs to,
+    /// `/var/lib/plue`: that user of a package's installation has the unit's directory in a shell as well.
     public static func defaultStateDirectory(_ variables: [String: String] = ProcessInfo.processInfo.environment) -> FilePath {
         // systemd gives a list when a unit has several; the first is ours.
         if let given = variables["STATE_DIRECTORY"]?.split(separator: ":").first { return FilePath(String(given)) }
         if let state = variables["XDG_STATE_HOME"], !state.isEmpty { return FilePath(state).appending("plue") }
-        if geteuid() == 0 { return "/var/lib/plue" }
+        var found = stat()
+        if geteuid() == 0 || (stat("/var/lib/plue", &found) == 0 && found.st_uid == geteuid()) { return "/var/lib/plue" }
         return FilePath(variables["HOME"] ?? "/").appending(".local/state/plue")
     }
 }

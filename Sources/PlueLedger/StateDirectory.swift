@@ -32,10 +32,15 @@ struct StateDirectory: Sendable {
 
     /// For a reader: checks, creates nothing. Root's files are trusted by all, and root reads everybody's.
     static func existing(at path: FilePath) throws(LedgerError) -> StateDirectory {
-        guard status(of: path) != nil else { throw .missing(path.appending("plue.db")) }
+        guard status(of: path) != nil else {
+            throw errno == ENOENT ? .missing(path.appending("plue.db")) : LedgerError(errno: errno, at: path)
+        }
         let directory = StateDirectory(path: try resolve(path))
         try directory.check(trusting: geteuid() == 0 ? nil : [geteuid(), 0])
-        guard let database = status(of: directory.database), database.st_size > 0 else { throw .missing(directory.database) }
+        guard let database = status(of: directory.database) else {
+            throw errno == ENOENT ? .missing(directory.database) : LedgerError(errno: errno, at: directory.database)
+        }
+        guard database.st_size > 0 else { throw .missing(directory.database) }
         try directory.checkFiles(trusting: geteuid() == 0 ? nil : [geteuid(), 0])
         return directory
     }

@@ -31,6 +31,7 @@ enum Base64URL {
     static func decoded(_ digits: some Collection<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digits.count / 4 * 3 + 2)
+        let values = values
         var pending: UInt32 = 0
         var bits = 0
         for digit in digits {

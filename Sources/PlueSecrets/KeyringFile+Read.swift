@@ -44,11 +44,18 @@ extension KeyringFile {
         var found = stat()
         guard fstat(descriptor, &found) == 0 else { throw KeyringFileError(errno: errno, path) }
         guard found.st_mode & S_IFMT == S_IFREG else { throw .notRegular(path) }
-        guard found.st_uid == 0 || found.st_uid == geteuid() else { throw .foreignOwner(path, uid: found.st_uid) }
+        guard isTrusted(found.st_uid) else { throw .foreignOwner(path, uid: found.st_uid) }
         let mode = UInt32(found.st_mode) & 0o7777
         guard mode & 0o777 & ~allowedMode == 0 else {
             throw .openToOthers(path, mode: mode, allowed: origin == .credential ? 0o400 : 0o600)
         }
+    }
+
+    /// Root works for the user whose state directory it is, as a service's own user, and leaves everything to that user.
+    private func isTrusted(_ owner: uid_t) -> Bool {
+        if owner == 0 || owner == geteuid() { return true }
+        var directory = stat()
+        return geteuid() == 0 && stat(Self.directory(of: path).string, &directory) == 0 && directory.st_uid == owner
     }
 
     /// Where the path says the file is, and where it is.
@@ -63,7 +70,7 @@ extension KeyringFile {
     static func checkDirectory(_ path: FilePath) throws(KeyringFileError) {
         var found = stat()
         guard stat(path.string, &found) == 0 else { throw KeyringFileError(errno: errno, path) }
-        guard found.st_uid == 0 || found.st_uid == geteuid() else { throw .directoryOfOther(path, uid: found.st_uid) }
+        guard found.st_uid == 0 || found.st_uid == geteuid() || geteuid() == 0 else { throw .directoryOfOther(path, uid: found.st_uid) }
         let mode = UInt32(found.st_mode) & 0o7777
         guard mode & 0o022 == 0 || mode & 0o1000 != 0 else { throw .directoryOpenToOthers(path, mode: mode) }
     }

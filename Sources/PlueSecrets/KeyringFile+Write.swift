@@ -74,6 +74,11 @@ extension KeyringFile {
         defer { close(descriptor) }
         do {
             guard fchmod(descriptor, 0o600) == 0 else { throw Errno(rawValue: errno) }  // whatever the umask took away
+            // What root writes into the directory of a service's user stays that user's.
+            var directory = stat()
+            if geteuid() == 0, stat(Self.directory(of: temporary).string, &directory) == 0, directory.st_uid != 0 {
+                guard fchown(descriptor, directory.st_uid, directory.st_gid) == 0 else { throw Errno(rawValue: errno) }
+            }
             try FileDescriptor(rawValue: descriptor).writeAll(bytes)
             guard fsync(descriptor) == 0 else { throw Errno(rawValue: errno) }
         } catch {

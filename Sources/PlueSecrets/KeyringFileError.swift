@@ -40,7 +40,7 @@ extension KeyringFileError: CustomStringConvertible {
         case .notRegular(let path): "the keyring \(path) is not a regular file; move it away"
         case .tooLarge(let path): "\(path) is larger than a keyring can be; move it away"
         case .foreignOwner(let path, let uid):
-            "the keyring \(path) belongs to uid \(uid), neither to this user nor to root; chown it, once you know who wrote it"
+            "the keyring \(path) belongs to uid \(uid), neither to this user nor to root; run plue as the user it belongs to"
         case .openToOthers(let path, let mode, let allowed):
             "the keyring \(path) can be read or written by others (mode \(octal(mode))): chmod \(octal(allowed)) \(path), "
                 + "and rotate its keys if others may have read it"
@@ -48,7 +48,7 @@ extension KeyringFileError: CustomStringConvertible {
             "others can put another keyring in the place of this one: \(path) can be written by them (mode \(octal(mode))); "
                 + "chmod go-w \(path)"
         case .directoryOfOther(let path, let uid):
-            "the directory of the keyring, \(path), belongs to uid \(uid), neither to this user nor to root; chown it"
+            "the directory of the keyring, \(path), belongs to uid \(uid), neither to this user nor to root; run plue as the user it belongs to"
         case .changing(let path): "the keyring \(path) is being written to; try again"
         case .invalid(_, let problem): "the keyring cannot be read: \(problem)"
         case .readOnlyCredential(let path):

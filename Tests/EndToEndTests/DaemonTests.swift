@@ -34,6 +34,32 @@ import Testing
         #expect(try await daemon.stop() == 0)
     }
 
+    @Test func `Whoever looks at the files without naming an environment sees those that run`() async throws {
+        let scratch = try Scratch()
+        try scratch.write("[server]\nport = 8080\n", to: "config/development.ini")
+        try scratch.write("[server]\nhost = 127.0.0.1\nport = 0\n", to: "config/production.ini")
+        let daemon = try await RunningDaemon(in: scratch, arguments: ["-e", "production"])
+        #expect(try await daemon.plue("show server.port").output == "server.port = 0\n")
+        #expect(try await daemon.plue("check").output.contains("(production): valid"))
+        #expect(try await daemon.plue("diff").output.contains("8080") == false)
+        #expect(try await daemon.plue("explain server.port").output.contains("development") == false)
+        try scratch.write("[server]\nhost = 127.0.0.1\nport = 99999\n", to: "config/production.ini")
+        try await eventually { try await daemon.status()["state"] as? String == "rejected" }
+        #expect(try await daemon.plue("check").code == 65)
+        #expect(try await daemon.plue("check -e development").code == 0)
+        #expect(try await daemon.plue("check", "PLUE_ENVIRONMENT=development ").code == 0)
+        // A file takes the place of the document that runs.
+        try scratch.write("[server]\nhost = 127.0.0.2\nport = 0\n", to: "new.ini")
+        #expect(try await daemon.plue("apply new.ini --reason mended").code == 0)
+        #expect(try scratch.read("config/production.ini").contains("127.0.0.2"))
+        #expect(try await daemon.plue("secret reveal server.port").output == "0\n")
+        let metrics = try await daemon.get("/metrics").body
+        #expect(metrics.contains("plue_reloads_total{result=\"reverted\",trigger=\"api\"} 0\n"))
+        #expect(metrics.contains("plue_change_detected_total{by=\"poll\"} 0\n"))
+        #expect(try await daemon.stop() == 0)
+        #expect(try await daemon.plue("status --format json 2> /dev/null").output.contains("\"detail\": \"no daemon answers"))
+    }
+
     @Test func `HTTPS follows its files: a renewed pair is served once both are there, and nobody who is connected notices`() async throws {
         let scratch = try Scratch()
         let make = try await scratch.run(

@@ -39,6 +39,22 @@ import Testing
 
     // MARK: - Who may read and write it
 
+    @Test(.enabled(if: geteuid() == 0))
+    func `Root works for the user of the directory, and leaves the file to that user`() throws {
+        try withScratch { directory in
+            chown(directory.string, 65_534, 65_534)
+            let path = directory.appending("keyring")
+            let file = KeyringFile(path)
+            let reading = try file.create(keyring)
+            try file.replace(reading, with: keyring)
+            var found = stat()
+            #expect(stat(path.string, &found) == 0 && found.st_uid == 65_534 && found.st_gid == 65_534)
+            #expect(self.reading(path) == .success(keyring))
+            chown(path.string, 65_533, 65_533)
+            #expect(self.reading(path) == .failure(.foreignOwner(path, uid: 65_533)))
+        }
+    }
+
     @Test func `Is read when it is one user's alone`() throws {
         try withScratch { directory in
             let path = directory.appending("keyring")

@@ -8,7 +8,8 @@ struct Apply: AsyncParsableCommand {
         abstract: "Change settings or whole documents, as one transaction: everything follows, or nothing has changed.",
         discussion: """
             Talks to the running daemon; with none running it works on the directory itself. 'plue plan' takes the same arguments and \
-            touches nothing. Exits with 65 when the result would be invalid, 75 when another version runs or another change waits.
+            touches nothing. Exits with 65 when the result would be invalid, 75 when another version runs, another change waits, or this one waits \
+            for somebody's approval.
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -16,7 +17,7 @@ struct Apply: AsyncParsableCommand {
     @OptionGroup var conditions: ConditionOptions
 
     func run() async throws {
-        let deployment = try options.deployment()
+        let deployment = try await options.runningDeployment()
         do {
             let edits = try change.edits(in: deployment)
             guard !edits.isEmpty else {
@@ -31,7 +32,7 @@ struct Apply: AsyncParsableCommand {
                         edits, cause: Offline.cause(reason: conditions.reason), ifVersion: conditions.ifVersion,
                         confirmWithin: try conditions.time(), replacesPending: conditions.replacePending))
             }
-            options.format == .json ? options.print(answer) : options.print(ChangeAnswer.text(answer))
+            try options.tell(answer)
         } catch {
             throw options.end(error)
         }

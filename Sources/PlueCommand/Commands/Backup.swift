@@ -9,8 +9,12 @@ import SystemPackage
 /// `plue backup`: the state directory in one file.
 struct Backup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the state database, as it is at one moment, and its keys into a file; also while the daemon runs.",
-        discussion: "Keep the file as carefully as the state directory: the key that signs the audit log is in it.")
+        abstract:
+            "Write the state database, as it is at one moment, and the keys of its audit log into a file; also while the daemon runs.",
+        discussion: """
+            Keep the file as carefully as the state directory: the key that signs the audit log is in it. The keyring is not: what can \
+            open the secrets of every version is kept apart from them. Without a copy of the keyring, encrypted values are lost.
+            """)
 
     @OptionGroup var options: GlobalOptions
 
@@ -55,6 +59,9 @@ struct Restore: AsyncParsableCommand {
             options.format == .json
                 ? options.print(["directory": .string(deployment.stateDirectory.string)])
                 : options.print("restored into \(deployment.stateDirectory)")
+        } catch LedgerError.notALedger(let path) where path == FilePath(file) {
+            options.complain("\(file) is not a backup that 'plue backup' wrote")
+            throw ExitCode.failure
         } catch {
             throw options.end(error)
         }

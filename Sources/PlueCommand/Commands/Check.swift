@@ -19,7 +19,8 @@ struct Check: AsyncParsableCommand {
     var files: [String] = []
 
     func run() async throws {
-        let deployment = try options.deployment()
+        // Files that are named may be another program's.
+        let deployment = try await files.isEmpty ? options.runningDeployment() : options.deployment()
         do {
             let candidate = await files.isEmpty ? deployment.source.read(deployment.environment) : deployment.candidate(ofFiles: files)
             let diagnostics = (files.isEmpty ? deployment.statePermissions() : []) + (try check(candidate, deployment))

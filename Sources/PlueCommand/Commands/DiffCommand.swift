@@ -20,7 +20,7 @@ struct DiffCommand: AsyncParsableCommand {
     var new: String?
 
     func run() async throws {
-        let deployment = try options.deployment()
+        let deployment = try await options.runningDeployment()
         do {
             let comparison: Comparison
             if environments {

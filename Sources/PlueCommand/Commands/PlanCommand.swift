@@ -14,7 +14,7 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var change: EditOptions
 
     func run() async throws {
-        let deployment = try options.deployment()
+        let deployment = try await options.runningDeployment()
         do {
             let edits = try change.edits(in: deployment)
             let plan = try await options.daemon(deployment) { daemon in

@@ -68,7 +68,7 @@ struct Approve: AsyncParsableCommand {
                 .init(
                     method: .post, path: "/v1/proposals/\(id)/approve?reason=\(ConditionOptions.escaped(reason))",
                     body: ["hash": .string(hash ?? proposal["hash"]?.string ?? "")]))
-            options.format == .json ? options.print(answer) : options.print(ChangeAnswer.text(answer))
+            try options.tell(answer)
         } catch {
             throw options.end(error)
         }

@@ -28,7 +28,7 @@ struct Rollback: AsyncParsableCommand {
                     to: number, Offline.cause(reason: conditions.reason), ifVersion: conditions.ifVersion,
                     confirmWithin: try conditions.time(), replacesPending: conditions.replacePending)
             }
-            options.format == .json ? options.print(answer) : options.print(ChangeAnswer.text(answer))
+            try options.tell(answer)
         } catch {
             throw options.end(error)
         }

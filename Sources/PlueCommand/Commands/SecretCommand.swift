@@ -105,11 +105,11 @@ struct Reveal: AsyncParsableCommand {
                 try await Offline(deployment).reveal(key, Offline.cause(reason: reason))
             }
             guard options.format != .json else { return options.print(answer) }
-            guard let value = answer["value"], value != .null else {
+            guard let text = RevealAnswer.text(answer) else {
                 options.complain("\(key) is not set")
                 throw ExitCode.failure
             }
-            options.print(value.string ?? value.elements.compactMap(\.string).joined(separator: ", "))
+            options.print(text)
         } catch {
             throw options.end(error)
         }

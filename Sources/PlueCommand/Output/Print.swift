@@ -54,16 +54,16 @@ extension GlobalOptions {
             complain(rejected.attempt.problem ?? "the change was refused")
             return rejected.attempt.phase == .record ? ExitCode.unreachable : ExitCode.failure
         case let unreachable as DaemonClient.Unreachable:
-            complain(
+            return end(
                 unreachable.isForbidden
                     ? "you may not use \(unreachable.socket)"
-                    : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir")
-            return unreachable.isForbidden ? ExitCode.notPermitted : ExitCode.unreachable
+                    : "no daemon answers on \(unreachable.socket); start one with 'plue serve', or name its --state-dir",
+                unreachable.isForbidden ? .notPermitted : .unreachable)
         case let unanswered as DaemonClient.Unanswered:
-            complain(
+            return end(
                 unanswered.problem
-                    + (unanswered.request.method == .get ? "" : "; whether the change was made, 'plue history' says"))
-            return ExitCode.unreachable
+                    + (unanswered.request.method == .get ? "" : "; whether the change was made, 'plue history' says"),
+                .unreachable)
         case let refused as DaemonClient.Refused:
             let diagnostics = DiagnosticJSON.diagnostics(from: refused.problem["errors"] ?? [])
             if format == .json { print(refused.problem) } else if !diagnostics.isEmpty { report(diagnostics) }
@@ -76,13 +76,18 @@ extension GlobalOptions {
             default: return ExitCode.failure
             }
         case let ending as any Ending:
-            complain(ending.description)
-            return ending.exitCode
+            return end(ending.description, ending.exitCode)
         case is ExitCode, is ValidationError: return error
         default:
             // Other errors' texts may hold anything, a value included; their type is enough to find them.
-            complain("failed with \(type(of: error))")
-            return ExitCode.failure
+            return end("failed with \(type(of: error))", .failure)
         }
+    }
+
+    /// Says a sentence: for people on standard error, and for programs that asked for JSON as well, on standard output.
+    private func end(_ sentence: String, _ code: ExitCode) -> ExitCode {
+        complain(sentence)
+        if format == .json { print(["detail": .string(sentence)]) }
+        return code
     }
 }

@@ -276,10 +276,21 @@ actor Reloader<Root: Settings> {
     }
 
     private func count(_ result: String, _ cause: Cause) {
+        count(result, cause.trigger, 1)
+    }
+
+    private func count(_ result: String, _ trigger: Cause.Trigger, _ candidates: Int64) {
         Counter(
-            label: "plue_reloads_total", dimensions: [("result", result), ("trigger", cause.trigger.rawValue)],
+            label: "plue_reloads_total", dimensions: [("result", result), ("trigger", trigger.rawValue)],
             factory: pipeline.stages.metrics
-        ).increment()
+        ).increment(by: candidates)
+    }
+
+    /// Has what should wake somebody there from the start: a counter that first shows itself at 1 has not increased, for an alert.
+    func countNothing() {
+        for result in [Attempt.Outcome.rejected, .reverted, .degraded] {
+            for trigger in [Cause.Trigger.start, .file, .signal, .api, .command, .ssh, .confirm] { count(result.rawValue, trigger, 0) }
+        }
     }
 }
 

@@ -63,10 +63,10 @@ struct ProfileDirectory: Sendable {
 }
 
 extension ProfileDirectory.Selection {
-    /// What is wrong: a broken chain, or nothing there at all.
+    /// What is wrong: a broken chain, nothing there at all, or nothing of this environment where others have something.
     func problems(for environment: EnvironmentName, in directory: String, existing: [String] = []) -> [Diagnostic] {
         let hasOwn = documents.contains { $0.role == .base || $0.role == .profile(environment) }
-        guard !hasOwn else { return chain.problems }
+        guard !hasOwn else { return chain.problems + (unknown(environment, in: directory, existing).map { [$0] } ?? []) }
         let known = existing.isEmpty ? "there are no profiles" : "the profiles there are: \(existing.joined(separator: ", "))"
         let path = directory.isEmpty ? "" : directory + "/"
         return chain.problems + [
@@ -74,5 +74,17 @@ extension ProfileDirectory.Selection {
                 "no-documents", "neither \(path)base.ini nor \(path)\(environment).ini exists",
                 found: environment.rawValue, hint: "\(known); choose one with --environment, or write one with 'plue init'")
         ]
+    }
+
+    /// An environment that is misspelt runs on what all have in common, without a word of its own.
+    private func unknown(_ environment: EnvironmentName, in directory: String, _ existing: [String]) -> Diagnostic? {
+        let isKnown = documents.contains { $0.role == .profile(environment) || $0.role == .dropIn(environment) }
+        guard !isKnown, !existing.isEmpty else { return nil }
+        let path = directory.isEmpty ? "" : directory + "/"
+        return Diagnostic(
+            "no-profile", severity: .warning, "\(path)\(environment).ini does not exist: only base.ini counts",
+            found: environment.rawValue,
+            hint: nearest(environment.rawValue, among: existing).map { "did you mean '\($0)'?" }
+                ?? "the profiles there are: \(existing.joined(separator: ", "))")
     }
 }

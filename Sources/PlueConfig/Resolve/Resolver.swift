@@ -151,7 +151,8 @@ struct Resolver {
         do throws(UndecryptableSecret) {
             guard let keys = candidate.keys else {
                 throw UndecryptableSecret(
-                    "is encrypted, and there is no keyring", hint: "make one with 'plue secret keygen', or name it in $PLUE_KEYRING_FILE")
+                    "is encrypted, and there is no keyring",
+                    hint: "put the one back that it was encrypted with, or name it in $PLUE_KEYRING_FILE")
             }
             let secret = try keys.open(token, place.secretPlace(in: candidate.environment))
             // Covered again by the setting, which is secret from here on.

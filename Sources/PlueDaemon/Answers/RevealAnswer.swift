@@ -1,8 +1,8 @@
-import PlueConfig
+public import PlueConfig
 import SystemPackage
 
 /// A secret in plain text: the one answer that holds one.
-enum RevealAnswer {
+public enum RevealAnswer {
     /// `{"key":"security.jwt_secret","value":"…"}`; `null` for a setting that has no value.
     static func json(_ setting: EffectiveSetting) -> JSONValue {
         let value: JSONValue =
@@ -14,5 +14,15 @@ enum RevealAnswer {
             case .secret(let secret): secret.withExposed { JSONValue($0) }
             }
         return ["key": .string(setting.key.description), "value": value]
+    }
+
+    /// The value for people, a list's items behind commas; `nil` when there is none.
+    public static func text(_ answer: JSONValue) -> String? {
+        switch answer["value"] {
+        case nil, .null: nil
+        case .string(let text): text
+        case .array(let items): items.map { $0.string ?? $0.text() }.joined(separator: ", ")
+        case .some(let value): value.text()
+        }
     }
 }

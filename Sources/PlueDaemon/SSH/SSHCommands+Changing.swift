@@ -139,7 +139,7 @@ extension SSHCommands {
         switch made {
         case .ended(let outcome): ChangeAnswer.text(try ChangeAnswer.json(outcome, confirmation: await manager.status.confirmation))
         case .waits(let proposal, let sections):
-            ChangeAnswer.text(ProposalAnswer.json(proposal, sections, running: manager.snapshot.version))
+            throw OnlyProposed(text: ChangeAnswer.text(ProposalAnswer.json(proposal, sections, running: manager.snapshot.version)))
         }
     }
 
@@ -150,7 +150,17 @@ extension SSHCommands {
             throw NoSuchName(name: name, known: settings.map(\.key.description))
         }
         try await ledger.noteReveal(of: key, by: try cause(line, arguments))
-        let value = RevealAnswer.json(setting)["value"]
-        return value?.string ?? value?.elements.compactMap(\.string).joined(separator: ", ") ?? ""
+        guard let text = RevealAnswer.text(RevealAnswer.json(setting)) else { throw NoValue(key: key) }
+        return text
     }
+}
+
+/// A change that waits for somebody's approval: not done, so no script goes on behind it.
+struct OnlyProposed: Error {
+    let text: String
+}
+
+/// A setting without a value.
+struct NoValue: Error {
+    let key: SettingKey
 }

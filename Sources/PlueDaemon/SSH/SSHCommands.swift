@@ -77,6 +77,8 @@ struct SSHCommands: Sendable {
             return sentence(rejected.attempt.problem ?? "the change was refused", ExitStatus(rejected.attempt))
         case ConfigurationError.invalid(let diagnostics): return refusal(diagnostics)
         case let error as ConfigurationError: return sentence(error.description, ExitStatus(error))
+        case let proposed as OnlyProposed: return (proposed.text, .conflict)
+        case let error as NoValue: return sentence("\(error.key) is not set", .failed)
         case let error as NoSuchName: return sentence(error.description, .failed)
         case let error as NoSuchSetting: return sentence(error.description, .failed)
         case let error as NoSuchVersion: return sentence(error.description, .failed)
