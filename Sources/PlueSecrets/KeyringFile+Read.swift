@@ -26,7 +26,7 @@ extension KeyringFile {
         guard descriptor >= 0 else { throw KeyringFileError(errno: errno, path) }
         defer { close(descriptor) }
         try checkFile(descriptor)
-        for directory in directories { try Self.checkDirectory(directory) }
+        for directory in directories { try checkDirectory(directory) }
         var bytes = try contents(descriptor)
         defer { erase(&bytes) }
         do {
@@ -55,8 +55,10 @@ extension KeyringFile {
     private func isTrusted(_ owner: uid_t) -> Bool {
         if owner == 0 || owner == geteuid() { return true }
         var directory = stat()
-        return geteuid() == 0 && stat(Self.directory(of: path).string, &directory) == 0 && directory.st_uid == owner
+        return isWorkedOnByRoot && stat(Self.directory(of: path).string, &directory) == 0 && directory.st_uid == owner
     }
+
+    var isWorkedOnByRoot: Bool { geteuid() == 0 && origin == .stateDirectory }
 
     /// Where the path says the file is, and where it is.
     private var directories: Set<FilePath> {
@@ -67,10 +69,10 @@ extension KeyringFile {
 
     /// Whether nobody but this user and root can replace what is in a directory. In one that is sticky, such as /tmp, others can add
     /// files and cannot touch those that are not theirs.
-    static func checkDirectory(_ path: FilePath) throws(KeyringFileError) {
+    func checkDirectory(_ path: FilePath) throws(KeyringFileError) {
         var found = stat()
         guard stat(path.string, &found) == 0 else { throw KeyringFileError(errno: errno, path) }
-        guard found.st_uid == 0 || found.st_uid == geteuid() || geteuid() == 0 else { throw .directoryOfOther(path, uid: found.st_uid) }
+        guard found.st_uid == 0 || found.st_uid == geteuid() || isWorkedOnByRoot else { throw .directoryOfOther(path, uid: found.st_uid) }
         let mode = UInt32(found.st_mode) & 0o7777
         guard mode & 0o022 == 0 || mode & 0o1000 != 0 else { throw .directoryOpenToOthers(path, mode: mode) }
     }

@@ -37,7 +37,7 @@ extension KeyringFile {
         let target = Self.resolved(path) ?? path
         let directory = Self.directory(of: target)
         if reading == nil { try make(directory) }
-        try Self.checkDirectory(directory)
+        try checkDirectory(directory)
         try locked(directory) { (descriptor) throws(KeyringFileError) in
             try check(target, against: reading)
             try stage(bytes, as: temporary(for: target))
@@ -76,7 +76,7 @@ extension KeyringFile {
             guard fchmod(descriptor, 0o600) == 0 else { throw Errno(rawValue: errno) }  // whatever the umask took away
             // What root writes into the directory of a service's user stays that user's.
             var directory = stat()
-            if geteuid() == 0, stat(Self.directory(of: temporary).string, &directory) == 0, directory.st_uid != 0 {
+            if isWorkedOnByRoot, stat(Self.directory(of: temporary).string, &directory) == 0, directory.st_uid != 0 {
                 guard fchown(descriptor, directory.st_uid, directory.st_gid) == 0 else { throw Errno(rawValue: errno) }
             }
             try FileDescriptor(rawValue: descriptor).writeAll(bytes)

@@ -44,14 +44,14 @@ import Testing
         try withScratch { directory in
             chown(directory.string, 65_534, 65_534)
             let path = directory.appending("keyring")
-            let file = KeyringFile(path)
+            let file = KeyringFile(path, origin: .stateDirectory)
             let reading = try file.create(keyring)
             try file.replace(reading, with: keyring)
             var found = stat()
             #expect(stat(path.string, &found) == 0 && found.st_uid == 65_534 && found.st_gid == 65_534)
-            #expect(self.reading(path) == .success(keyring))
+            #expect(self.reading(path, .stateDirectory) == .success(keyring))
             chown(path.string, 65_533, 65_533)
-            #expect(self.reading(path) == .failure(.foreignOwner(path, uid: 65_533)))
+            #expect(self.reading(path, .stateDirectory) == .failure(.foreignOwner(path, uid: 65_533)))
         }
     }
 
