@@ -107,18 +107,33 @@ struct ConditionOptions: ParsableArguments {
 }
 
 extension GlobalOptions {
-    /// The deployment, in the environment that the daemon runs when one does and no other is named: whoever looks at the files means
-    /// those that run, and what is bound to an environment has to be made for that one.
-    func runningDeployment(overrides: [String] = []) async throws -> Deployment {
+    /// The deployment, in the environment that the daemon runs when one does and no other is named: what is bound to an environment
+    /// has to be made for that one.
+    func runningDeployment() async throws -> Deployment {
+        let named = try deployment()
+        guard let running = await running(named) else { return named }
+        return running.isSameDirectory(as: named) ? named.inEnvironment(of: running) : running
+    }
+
+    /// The deployment whose files are looked at: in the environment that the daemon runs when these are its files and no other
+    /// environment is named. What a shell does not know, `$PLUE_ENVIRONMENT`, must not make it say that the files are valid.
+    func deploymentLookedAt(overrides: [String] = []) async throws -> Deployment {
         let named = try deployment(overrides: overrides)
         let variable = ProcessInfo.processInfo.environment["PLUE_ENVIRONMENT"] ?? ""
-        guard variable.isEmpty || environment != nil, let status = try? await client(named).get("/v1/status"),
+        guard environment == nil, variable.isEmpty, let running = await running(named), running.isSameDirectory(as: named) else {
+            return named
+        }
+        return named.inEnvironment(of: running)
+    }
+
+    /// What the daemon of a state directory runs, where it answers.
+    private func running(_ named: Deployment) async -> Deployment? {
+        guard let status = try? await client(named).get("/v1/status"),
             let running = status["environment"]?.string.flatMap({ EnvironmentName($0) }),
             let directory = status["directory"]?.string
-        else { return named }
+        else { return nil }
         return Deployment(
-            directory: FilePath(directory), environment: running, stateDirectory: named.stateDirectory,
-            overrides: named.overrides, variables: named.variables)
+            directory: FilePath(directory), environment: running, stateDirectory: named.stateDirectory, variables: named.variables)
     }
 
     /// A setting by its name.
@@ -160,5 +175,15 @@ extension GlobalOptions {
     func note(keys what: String, _ deployment: Deployment) async throws {
         guard (try? await client(deployment).get("/v1/status")) == nil else { return }
         try await Offline(deployment).note(keys: what, Offline.cause(reason: ""))
+    }
+}
+
+extension Deployment {
+    fileprivate func isSameDirectory(as other: Deployment) -> Bool { resolvedDirectory == other.resolvedDirectory }
+
+    fileprivate func inEnvironment(of other: Deployment) -> Deployment {
+        var deployment = self
+        deployment.environment = other.environment
+        return deployment
     }
 }

@@ -9,7 +9,7 @@ import Testing
         let door = try await Door("[security]\nrequire_approval = true\n")
         func hash(_ text: String) throws -> String { String(try #require(text.firstMatch(of: /sha256:[0-9a-f]{64}/)?.output)) }
         let asked = try await door.ssh("ada", "apply server.max_connections=9 --reason please")
-        #expect(asked.code == 0 && asked.output.contains("proposal 1 waits for"), "\(asked.output)")
+        #expect(asked.code == 75 && asked.output.contains("proposal 1 waits for"), "\(asked.output)")
         let shown = try await door.ssh("bob", "proposals").output
         #expect(shown.contains("proposal 1 of ssh:ada@laptop: please") && shown.contains("server.max_connections: 10000 → 9"), "\(shown)")
         let own = try await door.ssh("ada", "approve 1 --hash \(try hash(shown))")

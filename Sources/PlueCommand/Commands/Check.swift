@@ -20,7 +20,7 @@ struct Check: AsyncParsableCommand {
 
     func run() async throws {
         // Files that are named may be another program's.
-        let deployment = try await files.isEmpty ? options.runningDeployment() : options.deployment()
+        let deployment = try await files.isEmpty ? options.deploymentLookedAt() : options.deployment()
         do {
             let candidate = await files.isEmpty ? deployment.source.read(deployment.environment) : deployment.candidate(ofFiles: files)
             let diagnostics = (files.isEmpty ? deployment.statePermissions() : []) + (try check(candidate, deployment))

@@ -20,7 +20,7 @@ struct DiffCommand: AsyncParsableCommand {
     var new: String?
 
     func run() async throws {
-        let deployment = try await options.runningDeployment()
+        let deployment = try await options.deploymentLookedAt()
         do {
             let comparison: Comparison
             if environments {

@@ -19,7 +19,7 @@ struct Explain: AsyncParsableCommand {
     var key: String
 
     func run() async throws {
-        let deployment = try await options.runningDeployment(overrides: overrides)
+        let deployment = try await options.deploymentLookedAt(overrides: overrides)
         do {
             let known = try deployment.model()
             guard let key = SettingKey(key), known.setting(for: key) != nil else { throw unknown(among: known.settingNames) }

@@ -20,7 +20,7 @@ struct Show: AsyncParsableCommand {
     var key: String?
 
     func run() async throws {
-        let deployment = try await options.runningDeployment(overrides: overrides)
+        let deployment = try await options.deploymentLookedAt(overrides: overrides)
         let (planned, fingerprints) = try await options.load(deployment)
         do {
             let settings = try SettingsText(key, in: planned.snapshot.settings)
