@@ -29,22 +29,26 @@ enum Base64URL {
 
     /// The bytes; `nil` when there is anything but digits, or more bits than the last byte needs that are not zero.
     static func decoded(_ digits: some Collection<UInt8>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count / 4 * 3 + 2)
         let values = values
-        var pending: UInt32 = 0
-        var bits = 0
-        for digit in digits {
-            let value = values[Int(digit)]
-            guard value < 64 else { return nil }
-            pending = (pending << 6 | UInt32(value)) & 0xFFFF
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(truncatingIfNeeded: pending >> UInt32(bits)))
+        var isCanonical = false
+        // Four digits are three bytes, and up to three more at the end are two at most.
+        let bytes = [UInt8](unsafeUninitializedCapacity: digits.count / 4 * 3 + 2) { bytes, count in
+            var pending: UInt32 = 0
+            var bits = 0
+            for digit in digits {
+                let value = values[Int(digit)]
+                guard value < 64 else { return }
+                pending = (pending << 6 | UInt32(value)) & 0xFFFF
+                bits += 6
+                if bits >= 8 {
+                    bits -= 8
+                    bytes.initializeElement(at: count, to: UInt8(truncatingIfNeeded: pending >> UInt32(bits)))
+                    count += 1
+                }
             }
+            // A lone digit at the end stands for no byte.
+            isCanonical = bits < 6 && pending & (1 << UInt32(bits) - 1) == 0
         }
-        // A lone digit at the end stands for no byte.
-        return bits < 6 && pending & (1 << UInt32(bits) - 1) == 0 ? bytes : nil
+        return isCanonical ? bytes : nil
     }
 }

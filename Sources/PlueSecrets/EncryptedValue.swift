@@ -40,7 +40,9 @@ public struct EncryptedValue: Hashable, Sendable {
         guard text.utf8.count <= Self.longestText else { throw .tooLong }
         guard Self.isClaimed(by: text) else { throw .notEncrypted }
         guard text.utf8.starts(with: Self.prefix.utf8) else { throw .unknownVersion }
-        let rest = Array(text.utf8.dropFirst(Self.prefix.utf8.count))
+        var text = text
+        // At once: bytes of a string's view are copied one by one.
+        let rest = text.withUTF8 { Array(UnsafeBufferPointer(rebasing: $0[Self.prefix.utf8.count...])) }
         let colon = rest.firstIndex(of: UInt8(ascii: ":"))
         guard let keyID = KeyID(String(decoding: rest[..<(colon ?? rest.endIndex)], as: UTF8.self)) else { throw .invalidKeyID }
         guard let colon else { throw .truncated }
