@@ -164,7 +164,7 @@ final class Listener: Sendable {
             await wait(for: max(drain, Self.moment), butWhenCancelled: Self.moment) { connections.areSetUp }
         }
         connections.isDraining.store(true, ordering: .relaxed)
-        try? await channel.close()
+        await endListening()
         file?.remove()
         // A connection between two requests is told with its next response: closing it now could cross a request on its way.
         await wait(for: reason == .replaced ? drain : Self.moment, butWhenCancelled: Self.moment) { connections.isEmpty }
@@ -176,29 +176,44 @@ final class Listener: Sendable {
         }
     }
 
+    /// Ends for every copy of the descriptor that there is: a program that is being started has one until its own code begins, and who
+    /// connected meanwhile would wait in a queue that is nobody's.
+    private func endListening() async {
+        let descriptor = descriptor
+        // In one turn of the loop, which must not find a listener that does not listen.
+        try? await channel.eventLoop.flatSubmit { [channel] in
+            if channel.isActive { shutdown(descriptor, Int32(SHUT_RD)) }
+            return channel.close()
+        }.get()
+    }
+
     /// How long a request may be on its way to us.
     private static let moment: Duration = .milliseconds(300)
 
     /// Waits for the condition: for the time, or when cancelled briefly after the last connection that came or went.
+    ///
+    /// What is brief is counted in pauses: on a machine that is busy they take longer, and so does all that is waited for.
     private func wait(for time: Duration, butWhenCancelled briefly: Duration, until isMet: () -> Bool) async {
         let start = ContinuousClock.now
-        var (last, changes) = (start, connections.changes)
+        var (still, changes) = (Duration.zero, connections.changes)
         while !isMet(), start.duration(to: .now) < time {
             if Task.isCancelled {
-                if connections.changes != changes { (last, changes) = (.now, connections.changes) }
-                if last.duration(to: .now) >= briefly || start.duration(to: .now) >= max(briefly, Self.hurry) { return }
+                if connections.changes != changes { (still, changes) = (.zero, connections.changes) }
+                if still >= briefly || start.duration(to: .now) >= max(briefly, Self.hurry) { return }
+                still += Self.pause
             }
-            await Self.pause(.milliseconds(5))
+            await Self.pass(Self.pause)
         }
     }
 
-    /// The longest that one step of closing takes when it is told to hurry, and makes headway.
-    private static let hurry: Duration = .seconds(2)
+    /// The longest that one step of closing takes when it is told to hurry.
+    private static let hurry: Duration = .seconds(3)
+    private static let pause: Duration = .milliseconds(5)
 
     /// A pause that a cancelled task takes as well.
-    private static func pause(_ time: DispatchTimeInterval) async {
+    private static func pass(_ time: Duration) async {
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().asyncAfter(deadline: .now() + time) { continuation.resume() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(time / .nanoseconds(1)))) { continuation.resume() }
         }
     }
 

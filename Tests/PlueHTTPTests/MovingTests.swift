@@ -4,6 +4,12 @@ import PlueHTTP
 import TestGround
 import Testing
 
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
 @Suite("A server whose address changes", .timeLimit(.minutes(1)))
 struct MovingTests {
     @Test("a port change answers on the new port, and takes clients of the old one for a moment")
@@ -32,6 +38,35 @@ struct MovingTests {
                 if host != "::1" { #expect(try await Client.connect(port).get().body == "hello", "on \(host)") }
             }
         }
+    }
+
+    @Test("a program that was started with a copy of the old listener takes no client from the new one")
+    func copied() async throws {
+        let port = try freePort()
+        try await Stage.run(.loopback(port)) { stage async throws in
+            let copy = try #require(Self.copyOfListener(on: port))
+            defer { close(copy) }
+            let old = try #require(await stage.change(to: .loopback(port, host: "0.0.0.0")))
+            await stage.retireAtOnce(old)
+            // The copy's address is the nearer one: whoever listens by it has the client.
+            #expect(try await Client.connect(port).get().body == "hello")
+        }
+    }
+
+    /// Another descriptor of the socket that listens on a port, as a program has it that was started meanwhile.
+    private static func copyOfListener(on port: Int) -> Int32? {
+        for descriptor in Int32(0)..<4_096 {
+            var (address, length) = (sockaddr_in(), socklen_t(MemoryLayout<sockaddr_in>.size))
+            let found = withUnsafeMutableBytes(of: &address) { bytes in
+                getsockname(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
+            }
+            var (isListening, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+            guard found == 0, address.sin_family == sa_family_t(AF_INET), Int(UInt16(bigEndian: address.sin_port)) == port,
+                getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0, isListening != 0
+            else { continue }
+            return fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        }
+        return nil
     }
 
     @Test("requests in flight on the old port finish, and their connections are told to come no more")
