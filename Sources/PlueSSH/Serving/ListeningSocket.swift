@@ -35,7 +35,10 @@ final class ListeningSocket: Sendable {
 
     /// Closes the socket, and nothing that came through it. Harmless when it is closed; not while another thread uses it.
     func stop() {
-        if !isClosed.exchange(true, ordering: .acquiringAndReleasing) { close(descriptor) }
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        // For every copy there is: a program that is being started has one until its own code begins, which nobody would answer on.
+        shutdown(descriptor, Int32(SHUT_RD))
+        close(descriptor)
     }
 
     /// Whether it holds its address still.
