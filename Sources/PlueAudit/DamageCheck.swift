@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// SQLite's own check of a whole database, on a connection and a thread of its own beside the examination: it takes as long as that.
+/// SQLite's own check of a whole database, on a connection and a thread of its own beside the examination: it reads every page once
+/// more, and neither needs what the other finds.
 final class DamageCheck: Sendable {
     private let allowance = EvidenceDatabase.Allowance()
     private let found = Mutex<EvidenceDatabase.Unreadable?>(nil)

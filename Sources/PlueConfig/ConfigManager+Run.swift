@@ -37,8 +37,8 @@ extension ConfigManager: Service {
     }
 
     private func followFiles(_ running: Running) async {
-        await running.reloader.countNothing()
         // There from the start: a counter that first shows itself at 1 has not increased, for an alert.
+        await running.reloader.countNothing()
         for means in [FileWatch.Change.Detection.inotify, .poll] { count(means, 0) }
         watch.watch(watchedPaths(for: await running.reloader.latestCandidate))
         // What changed between the first read and the watch is found by reading once more.

@@ -51,13 +51,14 @@ extension KeyringFile {
         }
     }
 
-    /// Root works for the user whose state directory it is, as a service's own user, and leaves everything to that user.
     private func isTrusted(_ owner: uid_t) -> Bool {
         if owner == 0 || owner == geteuid() { return true }
         var directory = stat()
         return isWorkedOnByRoot && stat(Self.directory(of: path).string, &directory) == 0 && directory.st_uid == owner
     }
 
+    /// Root works for the user whose state directory it is, as for a service's own user, and leaves the file to that user. A keyring that
+    /// was named stands anywhere: there the directory's owner could put another in its place.
     var isWorkedOnByRoot: Bool { geteuid() == 0 && origin == .stateDirectory }
 
     /// Where the path says the file is, and where it is.

@@ -9,7 +9,7 @@ import Glibc
 #endif
 
 /// A socket's type. No program that another test starts meanwhile is to have it too: it would keep a port, or a connection open.
-let streamSocket = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+let streamType = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
 
 /// A connection as a client has it: nothing but a socket, so that a test sees every byte, every close, and every reset.
 ///
@@ -73,7 +73,7 @@ final class Client: Sendable {
     static func connect(tls port: Int, on host: String = "127.0.0.1", _ arguments: [String] = []) async throws -> Client {
         try await blocking {
             var ends: [Int32] = [0, 0]
-            guard socketpair(AF_UNIX, streamSocket, 0, &ends) == 0 else { throw Failure("socketpair") }
+            guard socketpair(AF_UNIX, streamType, 0, &ends) == 0 else { throw Failure("socketpair") }
             let theirs = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/openssl")
@@ -97,7 +97,7 @@ final class Client: Sendable {
 
     private static func connect<Address: BitwiseCopyable & Sendable>(_ family: Int32, _ address: Address) async throws -> Client {
         try await blocking {
-            let descriptor = socket(family, streamSocket, 0)
+            let descriptor = socket(family, streamType, 0)
             guard descriptor >= 0 else { throw Failure("socket") }
             let client = Client(descriptor)
             client.limitPatience()

@@ -116,7 +116,7 @@ struct SocketFileTests {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.string.utf8) }
-        let descriptor = socket(AF_UNIX, streamSocket, 0)
+        let descriptor = socket(AF_UNIX, streamType, 0)
         defer { close(descriptor) }
         let result = withUnsafeBytes(of: address) { bytes in
             bind(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))

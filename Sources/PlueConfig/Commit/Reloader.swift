@@ -286,7 +286,7 @@ actor Reloader<Root: Settings> {
         ).increment(by: candidates)
     }
 
-    /// Has what should wake somebody there from the start: a counter that first shows itself at 1 has not increased, for an alert.
+    /// Shows the counters that alerts watch, at 0.
     func countNothing() {
         for result in [Attempt.Outcome.rejected, .reverted, .degraded] {
             for trigger in [Cause.Trigger.start, .file, .signal, .api, .command, .ssh, .confirm] { count(result.rawValue, trigger, 0) }
